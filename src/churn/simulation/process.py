@@ -1,0 +1,219 @@
+"""The process itself: how states move in a week, and the weekly hazard they make.
+
+Both the history and the truth's look-ahead call these functions, so the truth is that of the process by construction.
+Arrays have causes on the first axis and customers on the next; a last axis of paths broadcasts through.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from churn.simulation.customers import Traits
+from churn.simulation.settings import DAYS_PER_MONTH, SimulationSettings
+from churn.simulation.taxonomy import (
+    STATE_CAUSES,
+    VOLUNTARY_CAUSES,
+    Days,
+    Floats,
+    Ints,
+    action_efficacy,
+    cause_index,
+)
+from churn.simulation.timeline import Calendar
+
+SEVERITY_LIMIT = np.float32(3.0)
+HABIT, PRICE, CHANGE = cause_index("low_engagement"), cause_index("pricing"), cause_index("unexpected_change")
+QUALITY, RIVALS = cause_index("product_quality"), cause_index("competition")
+
+
+@dataclass
+class States:
+    """What moves from week to week: the moving part and the shocks of each cause, the action at work."""
+
+    moving: Floats
+    shock: Floats
+    action: Ints
+    action_until: Ints
+
+
+@dataclass(frozen=True)
+class Dynamics:
+    """The settings of the process as columns of shape (causes, 1...), ready to broadcast."""
+
+    log_hazard: Floats
+    slope: Floats
+    keep: Floats
+    noise: Floats
+    fade: Floats
+    episode: Floats
+    episode_size: Floats
+    moves: Ints
+    settings: SimulationSettings
+    calendar: Calendar
+    efficacy: Floats
+
+
+def build_dynamics(settings: SimulationSettings, calendar: Calendar) -> Dynamics:
+    """Return the process of a company."""
+    causes = [settings.causes[cause] for cause in STATE_CAUSES]
+
+    def column(values: list[float]) -> Floats:
+        return np.array(values, dtype=np.float32)
+
+    keep = [0.5 ** (1 / cause.half_life_weeks) for cause in causes]
+    return Dynamics(
+        log_hazard=column([float(np.log(max(cause.hazard_weekly, 1e-12))) for cause in causes]),
+        slope=column([cause.slope for cause in causes]),
+        keep=column(keep),
+        noise=column([cause.moving_sd * (1 - k * k) ** 0.5 for cause, k in zip(causes, keep, strict=True)]),
+        fade=column([0.5 ** (1 / cause.episode_half_life_weeks) for cause in causes]),
+        episode=column([cause.episode_weekly for cause in causes]),
+        episode_size=column([cause.episode_size for cause in causes]),
+        moves=np.flatnonzero([cause.moving_sd > 0 for cause in causes]),
+        settings=settings,
+        calendar=calendar,
+        efficacy=np.vstack([action_efficacy(), np.zeros((1, len(VOLUNTARY_CAUSES)), np.float32)]),
+    )
+
+
+def severity(traits: Traits, states: States) -> Floats:
+    """Return how bad each state-driven cause is, shape (causes, n...); 0 is typical, limited to +-3."""
+    total = states.moving + states.shock
+    total += traits.lasting
+    return np.clip(total, -SEVERITY_LIMIT, SEVERITY_LIMIT, out=total)
+
+
+def due_day(traits: Traits, week: int) -> Days:
+    """Return the first due day at or after the week's start, in days; payments and renewals fall on due days."""
+    period = traits.period_months * DAYS_PER_MONTH
+    number = np.maximum(np.ceil((7 * week - traits.anchor_day) / period), 0)
+    return np.asarray(traits.anchor_day + number * period)
+
+
+def voluntary_hazards(dynamics: Dynamics, traits: Traits, states: States, level: Floats, week: int) -> Floats:
+    """Return the hazard of leaving by one's own will in a week, by cause, shape (voluntary causes, n...).
+
+    The parts add up to the whole: the state-driven ones are log-linear in severity, the journey's and the
+    unexplained one depend on dates and traits. A yearly contract gates all but the journey's part; an action at work
+    scales every part.
+    """
+    k = len(STATE_CAUSES)
+    shape = (len(VOLUNTARY_CAUSES), *level.shape[1:])
+    parts = np.empty(shape, dtype=np.float32)
+    extra = (1,) * (level.ndim - 1)
+    np.multiply(level, dynamics.slope.reshape(k, *extra), out=parts[:k])
+    parts[:k] += dynamics.log_hazard.reshape(k, *extra)
+    np.exp(parts[:k], out=parts[:k])
+    gate, journey = _journey(dynamics, traits, week)
+    parts[k] = 0
+    parts[k + 1] = np.float32(dynamics.settings.unexplained_weekly) * traits.unexplained
+    parts *= gate * dynamics.calendar.hazard_season[dynamics.calendar.at(week)]
+    parts[k] = journey
+    if (states.action >= 0).any():
+        parts *= _action_factor(dynamics, traits, states, week)
+    return parts
+
+
+def _journey(dynamics: Dynamics, traits: Traits, week: int) -> tuple[Floats, Floats]:
+    journey = dynamics.settings.journey
+    annual = traits.period_months > 1
+    due = due_day(traits, week)
+    weeks_left = np.floor((due - 7 * week) / 7)
+    near = annual & (weeks_left < journey.renewal_weeks) & (due > traits.anchor_day)
+    gate = np.where(annual, np.where(near, journey.gate_inside, journey.gate_outside), 1.0)
+    to_trial_end = np.floor((traits.trial_end_day - 7 * week) / 7)
+    part = journey.trial_hazard * ((to_trial_end == 0) + 0.5 * (to_trial_end == 1))
+    part = part + near * journey.renewal_hazard
+    age_weeks = np.maximum(week - traits.start_day / 7, 0)
+    part = part + journey.early_hazard * np.exp(-age_weeks / journey.early_fade_weeks)
+    return gate.astype(np.float32), part.astype(np.float32)
+
+
+def _action_factor(dynamics: Dynamics, traits: Traits, states: States, week: int) -> Floats:
+    working = np.where(week < states.action_until, states.action, -1)
+    removed = np.moveaxis(dynamics.efficacy[working], -1, 0) * traits.response
+    return np.asarray(1 - removed + traits.wake * contacted(working), dtype=np.float32)
+
+
+def contacted(action: Ints) -> Floats:
+    """Return 1 where the action (an index, -1 for none) is one the customer notices."""
+    from churn.simulation.taxonomy import ACTIONS
+
+    noticed = np.array([float(a.contacts) for a in ACTIONS] + [0.0], np.float32)
+    return noticed[action]
+
+
+def advance(
+    dynamics: Dynamics, traits: Traits, states: States, week: int, noise: Floats, draw: Floats
+) -> tuple[Ints, Floats]:
+    """Move the states from one week to the next, in place; return what hit the customers in the week.
+
+    Parameters
+    ----------
+    dynamics, traits, states
+        The process, the customers, and their states at the start of `week`.
+    week
+        The week that passes.
+    noise
+        Innovations of the moving parts, shape (moving causes, n...), mean 0 and standard deviation 1.
+    draw
+        Uniform numbers, shape (n...), that say which episode, if any, hits a customer, and how hard.
+
+    Returns
+    -------
+    tuple of arrays
+        Index of the cause whose episode hit, -1 for none, and the size of the shock, shape (n...).
+    """
+    extra = (1,) * (states.moving.ndim - 1)
+    rows = dynamics.moves
+    states.moving[rows] = states.moving[rows] * dynamics.keep[rows].reshape(
+        -1, *extra
+    ) + noise * dynamics.noise[rows].reshape(-1, *extra)
+    states.shock *= dynamics.fade.reshape(-1, *extra)
+    _add_incidents(dynamics, traits, states, week)
+    return _add_episodes(dynamics, states, week, draw)
+
+
+def _add_incidents(dynamics: Dynamics, traits: Traits, states: States, week: int) -> None:
+    calendar = dynamics.calendar
+    at = calendar.at(week)
+    if calendar.outage[at].any():
+        states.shock[QUALITY] += calendar.outage[at][traits.plan] * outage_exposure(traits)
+    if calendar.price[at].any():
+        states.shock[PRICE] += calendar.price[at][traits.plan]
+    for feature in np.flatnonzero(calendar.removed_shock[at]):
+        states.shock[CHANGE] += calendar.removed_shock[at, feature] * feature_exposure(traits, int(feature))
+    if calendar.policy[at] > 0:
+        states.shock[CHANGE] += calendar.policy[at] * traits.policy_exposure
+    ended = (traits.promotion_end_day >= 7 * week) & (traits.promotion_end_day < 7 * week + 7)
+    if ended.any():
+        states.shock[PRICE] += ended.astype(np.float32) * np.float32(
+            dynamics.settings.journey.promotion_shock
+        )
+
+
+def outage_exposure(traits: Traits) -> Floats:
+    """Return how much an outage is felt: those who use the product more feel it more."""
+    return np.clip(np.exp(traits.activity), np.float32(0.3), np.float32(2.5))
+
+
+def feature_exposure(traits: Traits, feature: int) -> Floats:
+    """Return how much losing a feature is felt: by how much more than others one uses it."""
+    return np.minimum(np.exp(np.float32(1.2) * traits.affinity[feature]), np.float32(3.0))
+
+
+def _add_episodes(dynamics: Dynamics, states: States, week: int, draw: Floats) -> tuple[Ints, Floats]:
+    rates = dynamics.episode.copy()
+    rates[RIVALS] *= dynamics.calendar.courting[dynamics.calendar.at(week)]
+    edges = np.cumsum(rates)
+    hit = np.full(draw.shape, -1, dtype=np.int64)
+    size = np.zeros(draw.shape, dtype=np.float32)
+    where = np.nonzero(draw < edges[-1])
+    found = np.searchsorted(edges, draw[where], side="right")
+    inside = (draw[where] - (edges[found] - rates[found])) / rates[found]
+    hit[where] = found
+    size[where] = -np.log1p(-np.clip(inside, 0, np.float32(0.999))) * dynamics.episode_size[found]
+    states.shock[(found, *where)] += size[where]
+    return hit, size
