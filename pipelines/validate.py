@@ -1,0 +1,69 @@
+"""Stage a source: read, type, check, reject, report."""
+
+from __future__ import annotations
+
+import logging
+
+from churn.core.settings import ChurnSettings
+from churn.integrations.engine import open_engine
+from churn.integrations.layers import open_tables, source_folder, write_staged
+from churn.integrations.results import StageResult
+from churn.integrations.sources import explain_engine_error, open_source
+from churn.integrations.tracking import stage_run
+from churn.snapshots.grid import measure_coverage
+from churn.staging.stage import stage_tables
+from pipelines.entry import stage_main
+
+log = logging.getLogger(__name__)
+
+
+def run(settings: ChurnSettings) -> StageResult:
+    """Write the staged tables of the source, or refuse it before anything is written."""
+    result = StageResult()
+    source = settings.source
+    with (
+        stage_run("validate", settings) as tracker,
+        open_engine(settings.engine, source_folder(settings, "scratch")) as engine,
+    ):
+        with result.timed("read_and_check"):
+            raw = open_source(engine, source)
+            try:
+                staged = stage_tables(raw, source)
+            except Exception as error:
+                raise explain_engine_error(error, source.name) from error
+        with result.timed("write"):
+            layer = write_staged(engine, staged, settings, {"run_id": tracker.run_id})
+        for name, table in staged.items():
+            rows = int(engine.run(f"SELECT count(*) FROM '{layer.path(name)}'")[0][0])
+            result.rows_in[name], result.rows_out[name] = table.rows_in, rows
+            counted = ", ".join(f"{key} {count:,}" for key, count in table.counts.items()) or "none"
+            log.info(
+                "%-14s %12s rows in, %12s staged; rejected: %s",
+                name,
+                f"{table.rows_in:,}",
+                f"{rows:,}",
+                counted,
+            )
+        if source.kind == "tables":
+            coverage = measure_coverage(open_tables(engine, layer), source)
+            result.notes.append(f"the data covers {coverage.start} to {coverage.end}")
+        report = {
+            "counts": {n: dict(t.counts) for n, t in staged.items()},
+            "in": result.rows_in,
+            "out": result.rows_out,
+        }
+        tracker.table(report, "validation.json")
+        tracker.dataset(source.name, layer.folder, layer.fingerprint, "staged")
+        tracker.tag(data_fingerprint=layer.fingerprint)
+        tracker.metrics({f"rows_staged_{name}": rows for name, rows in result.rows_out.items()})
+    result.run_id, result.artifacts = tracker.run_id, {"staged": str(layer.folder)}
+    result.summary = f"{sum(result.rows_out.values()):,} rows staged in {len(staged)} tables; " + "; ".join(
+        result.notes
+    )
+    return result
+
+
+main = stage_main("validate", ChurnSettings, run)
+
+if __name__ == "__main__":
+    raise SystemExit(main(None))

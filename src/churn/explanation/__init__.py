@@ -1,0 +1,1 @@
+"""From a model to contributions, causes and reasons in words."""

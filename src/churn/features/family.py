@@ -1,0 +1,93 @@
+"""What every feature family is given and gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import ibis.expr.types as ir
+
+from churn.core.contract import DELAY
+from churn.core.settings import FeatureSettings, SourceSettings
+from churn.core.windows import days_before_expression, first_visible_date
+from churn.features.catalog import Feature
+
+KEY = ("customer_id", "as_of_date")
+
+
+@dataclass(frozen=True)
+class FeatureInputs:
+    """All a family may see: staged tables, the cohort, the grid of dates and the settings; never a label."""
+
+    staged: Mapping[str, ir.Table]
+    snapshots: ir.Table
+    grid: ir.Table
+    as_of_dates: Sequence[Any]
+    observation_days: int
+    settings: FeatureSettings
+    source: SourceSettings
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A feature and how it is computed from the rows of its family (an aggregate or a row expression)."""
+
+    feature: Feature
+    value: Callable[[ir.Table], Any]
+
+
+@dataclass(frozen=True)
+class FamilyTable:
+    """The features of one family: one row per customer and as-of date (customers without facts may be absent)."""
+
+    table: ir.Table
+    features: tuple[Feature, ...]
+
+
+def facts_as_of(
+    inputs: FeatureInputs,
+    table: str,
+    times: Sequence[str],
+    still_open: Callable[[ir.Table], Any] | None = None,
+) -> ir.Table:
+    """Return the facts of a table that each cohort member had on each as-of date, as known then.
+
+    Grain: fact x as-of date, for facts whose main timestamp lies in the observation window (or, with `still_open`,
+    earlier ones for which it holds). Every timestamp that is not known yet on the date is null.
+
+    Parameters
+    ----------
+    times
+        The table's timestamps, the main one first.
+    still_open
+        Predicate over the joined rows, timestamps already masked.
+    """
+    facts = inputs.staged[table]
+    times = [time for time in times if time in facts.columns]
+    visible = {f"{time}_visible": first_visible_date(facts[time], facts[DELAY]) for time in times}
+    marked = facts.mutate(**visible)
+    cohort = inputs.snapshots.join(inputs.grid, "as_of_date")
+    main = times[0]
+    joined = cohort.join(
+        marked, [cohort.customer_id == marked.customer_id, marked[f"{main}_visible"] <= cohort.as_of_date]
+    )
+    masked = joined.mutate(
+        **{
+            time: (joined[f"{time}_visible"] <= joined.as_of_date).ifelse(joined[time], None)
+            for time in times[1:]
+        }
+    )
+    recent = masked[main].date() >= masked.observation_start
+    return masked.filter(recent | still_open(masked) if still_open else recent)
+
+
+def is_within(rows: ir.Table, time: str, days: int) -> Any:
+    """Return whether a (visible) timestamp lies in the last `days` before the as-of date."""
+    return rows[time].date() >= days_before_expression(rows.as_of_date, days)
+
+
+def aggregate_measures(rows: ir.Table, measures: Sequence[Measure]) -> FamilyTable:
+    """Return the measures aggregated per customer and as-of date."""
+    table = rows.group_by(*KEY).agg(**{m.feature.name: m.value(rows).cast("float64") for m in measures})
+    return FamilyTable(table, tuple(m.feature for m in measures))

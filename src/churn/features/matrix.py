@@ -1,0 +1,85 @@
+"""The feature table and the training matrix."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import ibis
+import ibis.expr.types as ir
+
+from churn.core.contract import DELAY
+from churn.core.errors import DataRefused
+from churn.core.windows import first_visible_date
+from churn.features.catalog import Catalog
+from churn.features.engagement import build_engagement
+from churn.features.family import KEY, FamilyTable, FeatureInputs
+from churn.features.payments import build_payments
+from churn.features.profile import build_profile
+from churn.features.subscription import build_subscription
+from churn.features.support import build_support
+
+log = logging.getLogger(__name__)
+
+FAMILIES: Mapping[str, tuple[str, Callable[[FeatureInputs], FamilyTable]]] = {
+    "engagement": ("events", build_engagement),
+    "support": ("tickets", build_support),
+    "subscription": ("subscriptions", build_subscription),
+    "payments": ("payments", build_payments),
+    "profile": ("customers", build_profile),
+}
+
+
+@dataclass(frozen=True)
+class FeatureTable:
+    """Features of a cohort: grain customer x as-of date, one row per snapshot, columns as the catalogue lists."""
+
+    table: ir.Table
+    catalog: Catalog
+    switched_off: tuple[str, ...]
+
+
+def build_features(inputs: FeatureInputs) -> FeatureTable:
+    """Return the feature table of a cohort, every configured family joined to the snapshots.
+
+    Families whose table the company does not have are switched off and named. The same function serves training and
+    scoring.
+    """
+    table = inputs.snapshots
+    features, off = [], []
+    for name in inputs.settings.families:
+        needed, build = FAMILIES[name]
+        if needed not in inputs.staged:
+            log.info("features: no table '%s', so the family '%s' is switched off", needed, name)
+            off.append(name)
+            continue
+        family = build(inputs)
+        table = table.left_join(family.table, KEY).drop([f"{k}_right" for k in KEY])
+        features += family.features
+    if not features:
+        raise DataRefused(
+            "no feature family has its table", code="no_features", remedy="Map more tables in the source"
+        )
+    catalog = Catalog(features)
+    empties = {f.name: f.empty for f in features if f.empty is not None}
+    filled = table.fill_null(empties) if empties else table
+    return FeatureTable(filled.select(*KEY, *catalog.names), catalog, tuple(off))
+
+
+def discover_event_types(inputs: FeatureInputs) -> list[str]:
+    """Return the most frequent event types among the facts known on the first as-of date, sorted by name.
+
+    Types that appear later count in the totals only; list `features.event_types` to choose them by hand.
+    """
+    events = inputs.staged["events"]
+    first = min(inputs.as_of_dates)
+    known = events.filter(first_visible_date(events.occurred_at, events[DELAY]) <= ibis.literal(first))
+    counted = known.group_by("event_type").agg(rows=known.count())
+    top = counted.order_by([counted.rows.desc(), counted.event_type]).limit(inputs.settings.max_event_types)
+    return sorted(top.to_pyarrow()["event_type"].to_pylist())
+
+
+def join_matrix(features: ir.Table, labels: ir.Table) -> ir.Table:
+    """Return the training matrix: features joined with labels, one row per snapshot."""
+    return features.left_join(labels, KEY).drop([f"{k}_right" for k in KEY])

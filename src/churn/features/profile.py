@@ -1,0 +1,69 @@
+"""Profile: the attributes a company lists as category or number, in the version valid on the date."""
+
+from __future__ import annotations
+
+import re
+
+import ibis
+import ibis.expr.types as ir
+
+from churn.core.windows import days_between
+from churn.features.catalog import Feature
+from churn.features.family import KEY, FamilyTable, FeatureInputs
+
+TABLE = "customers"
+
+
+def build_profile(inputs: FeatureInputs) -> FamilyTable:
+    """Return profile features; grain customer x as-of date, one row per snapshot.
+
+    Attributes with roles `protected`, `pii`, `group` and `free` are never features.
+    """
+    rows = customers_as_of(inputs.staged[TABLE], inputs.snapshots)
+    source = inputs.source
+    features, values = [], {}
+    for name in source.attributes_of("category", "number"):
+        if name not in rows.columns:
+            continue
+        words, role = source.attribute(name), source.attribute(name).role
+        en, ja = words.en or name.replace("_", " "), words.ja or name.replace("_", " ")
+        typical = (" (typical: {typical})", "（標準: {typical}）") if role == "number" else ("", "")
+        feature = Feature(
+            f"prof_{re.sub(r'[^a-z0-9]+', '_', name.casefold())}_last",
+            "profile",
+            words.cause or "unexplained",
+            "",
+            en,
+            ja,
+            f"{en[:1].upper()}{en[1:]}: {{value}}{typical[0]}",
+            f"{ja}: {{value}}{typical[1]}",
+            topic=f"profile:{name}",
+            kind="category" if role == "category" else "number",
+        )
+        features.append(feature)
+        values[feature.name] = rows[name]
+    features.append(
+        Feature(
+            "prof_age_days",
+            "profile",
+            "journey_stage",
+            "days",
+            "days since sign-up",
+            "登録からの日数",
+            "Signed up {value} days ago (typical: {typical})",
+            "登録から{value}日（標準: {typical}日）",
+            topic="tenure",
+        )
+    )
+    values["prof_age_days"] = days_between(rows.signed_up_at.date(), rows.as_of_date).cast("float64")
+    return FamilyTable(rows.select(*KEY, **values), tuple(features))
+
+
+def customers_as_of(customers: ir.Table, snapshots: ir.Table) -> ir.Table:
+    """Return each snapshot with the customer's row valid on its date (the only row where there are no versions)."""
+    joined = snapshots.left_join(customers, "customer_id").drop("customer_id_right")
+    if "valid_from" not in customers.columns:
+        return joined
+    valid = joined.filter(joined.valid_from.isnull() | (joined.valid_from.date() < joined.as_of_date))
+    newest = ibis.window(group_by=list(KEY), order_by=[valid.valid_from.desc(nulls_first=False)])
+    return valid.mutate(version=ibis.row_number().over(newest)).filter(ibis._.version == 0).drop("version")

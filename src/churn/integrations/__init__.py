@@ -1,0 +1,1 @@
+"""The edges: disk, databases, MLflow, spreadsheets and process locks."""

@@ -1,0 +1,147 @@
+"""A data set out of staged tables: the point-in-time path, and the flat path that joins it at the matrix."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import ibis
+import ibis.expr.types as ir
+
+from churn.core.settings import ChurnSettings
+from churn.features.family import FeatureInputs
+from churn.features.flat import describe_flat, flat_labels
+from churn.features.matrix import FeatureTable, build_features, discover_event_types, join_matrix
+from churn.integrations.engine import Engine
+from churn.integrations.layers import Layer, open_tables
+from churn.snapshots.cohort import EXCLUDED, build_candidates, build_snapshots
+from churn.snapshots.grid import choose_as_of_dates, grid_table, measure_coverage
+from churn.snapshots.labels import LEFT_OUT, build_labels
+
+MATRIX_ORDER = ("as_of_date", "customer_id")
+
+
+@dataclass(frozen=True)
+class OutcomeCounts:
+    """What became of the candidates: lines for the log, metrics for the run, one phrase for the summary."""
+
+    lines: tuple[str, ...]
+    metrics: Mapping[str, float]
+    summary: str
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """The tables of a data set as expressions, and the facts its manifest holds."""
+
+    tables: Mapping[str, ir.Table]
+    facts: Mapping[str, Any]
+
+    def count_outcomes(self, engine: Engine, layer: Layer) -> OutcomeCounts:
+        """Return counts of labels and exclusions of the written data set."""
+        labels = layer.path("labels")
+        rows = engine.run(
+            f"SELECT count(*), count(*) FILTER (churned), count(*) FILTER (churned IS NOT NULL), "
+            f"min(as_of_date) FILTER (is_label_complete), max(as_of_date) FILTER (is_label_complete) FROM '{labels}'"
+        )[0]
+        total, churned, labelled, first, last = rows
+        metrics = {
+            "rows": total,
+            "churned": churned,
+            "labelled": labelled,
+            "base_rate": churned / max(labelled, 1),
+        }
+        lines = [
+            f"labels: {churned:,} churned of {labelled:,} labelled, trainable as-of dates {first} to {last}"
+        ]
+        for reason, count in engine.run(f"SELECT {LEFT_OUT}, count(*) FROM '{labels}' GROUP BY 1 ORDER BY 1"):
+            if reason is not None:
+                metrics[f"left_out_{reason}"] = count
+                lines.append(f"labels: {count:,} left out of training: {reason.replace('_', ' ')}")
+        if "candidates" in layer.manifest["rows"]:
+            counted = engine.run(
+                f"SELECT {EXCLUDED}, count(*) FROM '{layer.path('candidates')}' GROUP BY 1 ORDER BY 1"
+            )
+            for reason, count in counted:
+                if reason is not None:
+                    metrics[f"excluded_{reason}"] = count
+                    lines.append(f"cohort: {count:,} not asked about: {reason.replace('_', ' ')}")
+        return OutcomeCounts(tuple(lines), metrics, f"base rate {metrics['base_rate']:.2%}")
+
+
+def build_point_in_time_dataset(engine: Engine, staged: Layer, settings: ChurnSettings) -> Dataset:
+    """Return candidates, snapshots, labels, features and matrix of every as-of date of the settings."""
+    tables = open_tables(engine, staged)
+    coverage = measure_coverage(tables, settings.source)
+    dates = choose_as_of_dates(coverage, settings.windows, settings.label)
+    candidates = build_candidates(
+        tables, grid_table(dates, settings.windows, settings.label), settings.cohort
+    ).cache()
+    snapshots = build_snapshots(candidates).cache()
+    built, settings = features_on(tables, snapshots, dates, settings)
+    features = built.table.cache()
+    grid = grid_table(dates, settings.windows, settings.label)
+    labels = build_labels(tables, snapshots, grid, settings.label, coverage.end).cache()
+    order = list(MATRIX_ORDER)
+    return Dataset(
+        {
+            "candidates": candidates.order_by(order),
+            "snapshots": snapshots.order_by(order),
+            "labels": labels.order_by(order),
+            "features": features.order_by(order),
+            "matrix": join_matrix(features, labels).order_by(order),
+        },
+        {
+            "catalog": built.catalog.to_rows(),
+            "feature_fingerprint": built.catalog.fingerprint(),
+            "event_types": settings.features.event_types,
+            "switched_off": list(built.switched_off),
+            "as_of_dates": [str(d) for d in dates],
+            "coverage": [str(coverage.start), str(coverage.end)],
+        },
+    )
+
+
+def features_on(
+    tables: Mapping[str, ir.Table], snapshots: ir.Table, dates: tuple[date, ...], settings: ChurnSettings
+) -> tuple[FeatureTable, ChurnSettings]:
+    """Return the features of snapshots on dates, and the settings with the event types that were used."""
+
+    def inputs(of: ChurnSettings) -> FeatureInputs:
+        grid = grid_table(dates, of.windows, of.label)
+        return FeatureInputs(
+            tables, snapshots, grid, dates, of.windows.observation_days, of.features, of.source
+        )
+
+    chosen = settings
+    if "events" in tables and not settings.features.event_types:
+        found = settings.features.model_copy(update={"event_types": discover_event_types(inputs(settings))})
+        chosen = settings.model_copy(update={"features": found})
+    return build_features(inputs(chosen)), chosen
+
+
+def build_flat_dataset(engine: Engine, staged: Layer, settings: ChurnSettings) -> Dataset:
+    """Return the data set of a flat source: the ready table is the features, its `churned` column the label."""
+    flat = open_tables(engine, staged)["matrix"].mutate(as_of_date=ibis._.as_of_date.date())
+    catalog = describe_flat(settings.source, flat)
+    labels = flat_labels(flat)
+    features = flat.select("customer_id", "as_of_date", *catalog.names)
+    dates = sorted(flat.select("as_of_date").distinct().to_pyarrow()["as_of_date"].to_pylist())
+    order = list(MATRIX_ORDER)
+    return Dataset(
+        {
+            "labels": labels.order_by(order),
+            "features": features.order_by(order),
+            "matrix": join_matrix(features, labels).order_by(order),
+        },
+        {
+            "catalog": catalog.to_rows(),
+            "feature_fingerprint": catalog.fingerprint(),
+            "event_types": [],
+            "switched_off": [],
+            "as_of_dates": [str(d) for d in dates],
+            "coverage": [str(dates[0]), str(dates[-1])],
+        },
+    )

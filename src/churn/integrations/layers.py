@@ -1,0 +1,160 @@
+"""The layers of a source on disk: staged tables, and data sets of snapshots, labels, features and the matrix."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import ibis.expr.types as ir
+
+from churn.core.errors import DataRefused
+from churn.core.settings import ChurnSettings
+from churn.integrations.engine import Engine
+from churn.integrations.store import (
+    CURRENT,
+    MANIFEST,
+    code_fingerprint,
+    fingerprint,
+    new_folder,
+    read_json,
+    read_manifest,
+    table_fingerprint,
+    write_json,
+    write_table,
+)
+from churn.staging.stage import StagedTable
+
+log = logging.getLogger(__name__)
+KEEP_VERSIONS = 3
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A finished folder of Parquet files with its manifest."""
+
+    folder: Path
+    manifest: Mapping[str, Any]
+
+    @property
+    def fingerprint(self) -> str:
+        """Id of the content."""
+        return str(self.manifest["fingerprint"])
+
+    def path(self, table: str) -> Path:
+        """Return the file of one table."""
+        return self.folder / f"{table}.parquet"
+
+
+def source_folder(settings: ChurnSettings, layer: str) -> Path:
+    """Return where a layer of the source lies."""
+    return settings.paths.data / settings.source.name / layer
+
+
+def write_staged(
+    engine: Engine, staged: Mapping[str, StagedTable], settings: ChurnSettings, facts: Mapping[str, Any]
+) -> Layer:
+    """Write staged and rejected tables, then point `current.json` at them; the former version stands until then.
+
+    Parameters
+    ----------
+    facts
+        What else the manifest should hold (run id, coverage).
+    """
+    parent = source_folder(settings, "staged")
+    building = parent / "new"
+    with new_folder(building) as folder:
+        prints = {}
+        for name, table in staged.items():
+            write_table(engine, table.rows, folder / f"{name}.parquet")
+            prints[name] = table_fingerprint(engine, folder / f"{name}.parquet")
+            if any(key != "duplicate" for key in table.counts):
+                write_table(engine, table.rejected, folder / f"rejected_{name}.parquet")
+        mark = fingerprint([settings.source.model_dump(mode="json", exclude={"inputs"}), prints])
+        manifest = {"fingerprint": mark, "tables": prints, **facts}
+        write_json(folder / MANIFEST, manifest)
+    target = parent / mark
+    if target.exists():
+        shutil.rmtree(target)
+    building.rename(target)
+    write_json(parent / CURRENT, {"fingerprint": mark})
+    _remove_old(parent, keep=mark)
+    return Layer(target, manifest)
+
+
+def read_staged(settings: ChurnSettings) -> Layer:
+    """Return the current staged layer.
+
+    Raises
+    ------
+    DataRefused
+        When the source has not been validated, or its settings have changed since.
+    """
+    parent = source_folder(settings, "staged")
+    pointer = parent / CURRENT
+    manifest = read_manifest(parent / read_json(pointer)["fingerprint"]) if pointer.is_file() else None
+    if manifest is None:
+        raise DataRefused(
+            f"source '{settings.source.name}' has no staged tables",
+            code="not_staged",
+            remedy="Run 'churn validate' with the same overrides first",
+        )
+    layer = Layer(parent / str(manifest["fingerprint"]), manifest)
+    expected = fingerprint([settings.source.model_dump(mode="json", exclude={"inputs"}), manifest["tables"]])
+    if expected != layer.fingerprint:
+        raise DataRefused(
+            f"the settings of source '{settings.source.name}' have changed since it was staged",
+            code="stale_staged",
+            remedy="Run 'churn validate' with the same overrides again",
+        )
+    return layer
+
+
+def open_tables(engine: Engine, layer: Layer) -> dict[str, ir.Table]:
+    """Return the staged tables as expressions over their Parquet files."""
+    return {
+        name: engine.backend.read_parquet(layer.path(name), table_name=f"stg_{name}")
+        for name in layer.manifest["tables"]
+    }
+
+
+def dataset_key(settings: ChurnSettings, staged: Layer) -> str:
+    """Return the id of the data set that these settings and this code build from these staged tables."""
+    problem = settings.model_dump(mode="json", include={"cohort", "label", "windows", "features"})
+    return fingerprint(
+        [staged.fingerprint, problem, code_fingerprint("churn.core", "churn.snapshots", "churn.features")]
+    )
+
+
+def write_dataset(
+    engine: Engine,
+    tables: Mapping[str, ir.Table],
+    settings: ChurnSettings,
+    key: str,
+    facts: Mapping[str, Any],
+) -> tuple[Layer, dict[str, int]]:
+    """Write the tables of a data set and return it with their row counts."""
+    target = source_folder(settings, "datasets") / key
+    with new_folder(target) as folder:
+        rows = {
+            name: write_table(engine, table, folder / f"{name}.parquet") for name, table in tables.items()
+        }
+        manifest = {"fingerprint": key, "rows": rows, **facts}
+        write_json(folder / MANIFEST, manifest)
+    return Layer(target, read_json(target / MANIFEST)), rows
+
+
+def find_dataset(settings: ChurnSettings, staged: Layer) -> Layer | None:
+    """Return the data set of these settings, or None where it has not been built."""
+    target = source_folder(settings, "datasets") / dataset_key(settings, staged)
+    manifest = read_manifest(target)
+    return Layer(target, manifest) if manifest else None
+
+
+def _remove_old(parent: Path, keep: str) -> None:
+    folders = [p for p in parent.iterdir() if p.is_dir() and p.name != keep and not p.name.startswith(".")]
+    for folder in sorted(folders, key=lambda p: p.stat().st_mtime, reverse=True)[KEEP_VERSIONS - 1 :]:
+        shutil.rmtree(folder, ignore_errors=True)

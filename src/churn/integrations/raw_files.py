@@ -1,0 +1,214 @@
+"""Raw files as engine relations: CSV and Parquet, checked before and explained when they are broken.
+
+CSV is read with every column as text, so that ids survive and staging does the typing with its own messages.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import glob
+import gzip
+import io
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from churn.core.errors import DataRefused
+from churn.core.settings import InputSettings
+from churn.core.suggestions import did_you_mean
+from churn.integrations.engine import Engine, identifier, quoted
+
+CHUNK = 1 << 20
+ENCODINGS_TO_SUGGEST = ("utf-16", "cp932", "euc_jp", "latin-1")
+
+
+def find_files(name: str, path: str) -> list[Path]:
+    """Return the files of a path or glob, sorted.
+
+    Raises
+    ------
+    DataRefused
+        When nothing matches (with the nearest name in that folder), or a file is empty.
+    """
+    found = sorted(Path(p) for p in glob.glob(path, recursive=True) if Path(p).is_file())  # noqa: PTH207
+    if not found:
+        folder = Path(path).parent
+        near = did_you_mean(Path(path).name, [p.name for p in folder.iterdir()]) if folder.is_dir() else ""
+        state = "" if folder.is_dir() else f" (the folder {folder} does not exist)"
+        raise DataRefused(
+            f"no file matches {path}{state}{near}",
+            table=name,
+            code="missing_file",
+            remedy="Correct the path of this input in the source file",
+        )
+    for file in found:
+        if file.stat().st_size == 0:
+            raise DataRefused(
+                f"{file} is empty (0 bytes)", table=name, code="empty_file", remedy="Did the export finish?"
+            )
+    return found
+
+
+def files_relation(engine: Engine, name: str, settings: InputSettings) -> str:
+    """Return the SQL relation that reads an input's files, all of one kind."""
+    files = find_files(name, str(settings.path))
+    kind = settings.format or ("csv" if re.search(r"\.(csv|tsv|txt)(\.gz)?$", files[0].name) else "parquet")
+    return _parquet(engine, name, files) if kind == "parquet" else _csv(engine, name, files, settings)
+
+
+def _parquet(engine: Engine, name: str, files: list[Path]) -> str:
+    for file in files:
+        try:
+            engine.run(f"SELECT 1 FROM parquet_file_metadata('{quoted(file)}') LIMIT 1")
+        except Exception as error:
+            raise DataRefused(
+                f"{file} ({file.stat().st_size:,} bytes) is not a whole Parquet file: {first_line(error)}",
+                table=name,
+                code="broken_file",
+                remedy="Did the export finish?",
+            ) from error
+    listed = ", ".join(f"'{quoted(file)}'" for file in files)
+    return f"read_parquet([{listed}], union_by_name = true)"
+
+
+def _csv(engine: Engine, name: str, files: list[Path], settings: InputSettings) -> str:
+    by_header: dict[tuple[str, ...], list[Path]] = {}
+    for number, file in enumerate(files):
+        clean = _as_utf8(engine, name, file, settings, number)
+        by_header.setdefault(_header(name, file, clean, settings), []).append(clean)
+    parts = []
+    for header, group in by_header.items():
+        columns = ", ".join(f"'{quoted(column)}': 'VARCHAR'" for column in header)
+        listed = ", ".join(f"'{quoted(file)}'" for file in group)
+        parts.append(
+            f"SELECT * FROM read_csv([{listed}], auto_detect = false, header = true, columns = {{{columns}}}, "
+            f"delim = '{quoted(settings.delimiter)}', quote = '\"', escape = '\"', strict_mode = true, "
+            "null_padding = false, max_line_size = 10000000)"
+        )
+    return "(" + " UNION ALL BY NAME ".join(parts) + ")"
+
+
+def _open(file: Path) -> IO[bytes]:
+    return gzip.open(file, "rb") if file.suffix == ".gz" else file.open("rb")  # type: ignore[return-value]
+
+
+def _chunks(file: Path) -> Iterator[bytes]:
+    with _open(file) as stream:
+        while chunk := stream.read(CHUNK):
+            yield chunk
+
+
+def _as_utf8(engine: Engine, name: str, file: Path, settings: InputSettings, number: int) -> Path:
+    """Return a file of clean UTF-8: the file itself where it is, else a transcoded copy in the scratch folder."""
+    is_utf8 = codecs.lookup(settings.encoding).name in ("utf-8", "ascii")
+    copy = engine.scratch / f"{name}-{number}.csv"
+    keep_copy = not is_utf8 or file.suffix == ".gz" or settings.strip_nul
+    decoder = codecs.getincrementaldecoder(settings.encoding)()
+    position = 0
+    try:
+        with copy.open("w", encoding="utf-8", newline="") if keep_copy else io.StringIO() as out:
+            for chunk in _chunks(file):
+                text = decoder.decode(chunk)
+                if "\0" in text and not settings.strip_nul:
+                    _refuse_nul(name, file, position + chunk.find(b"\0"))
+                if keep_copy:
+                    out.write(text.replace("\0", "") if settings.strip_nul else text)
+                position += len(chunk)
+            decoder.decode(b"", final=True)
+    except UnicodeDecodeError as error:
+        _refuse_encoding(name, file, position + error.start, settings.encoding)
+    except (EOFError, gzip.BadGzipFile, OSError) as error:
+        raise DataRefused(
+            f"{file} ({file.stat().st_size:,} bytes) cannot be read to its end: {first_line(error)}",
+            table=name,
+            code="broken_file",
+            remedy="Did the export finish?",
+        ) from error
+    return copy if keep_copy else file
+
+
+def _refuse_nul(name: str, file: Path, offset: int) -> None:
+    if _guess_encoding(file) == "utf-16":
+        _refuse_encoding(name, file, 0, "utf-8")
+    raise DataRefused(
+        f"{file} holds a NUL byte near byte {offset:,}",
+        table=name,
+        code="nul_byte",
+        remedy="Export it again, or set strip_nul: true on this input to drop such bytes",
+    )
+
+
+def _refuse_encoding(name: str, file: Path, offset: int, encoding: str) -> None:
+    guess = _guess_encoding(file)
+    hint = (
+        f"it reads as {guess}: set encoding: {guess} on this input"
+        if guess
+        else "set encoding: on this input"
+    )
+    raise DataRefused(
+        f"{file} is not {encoding} at byte {offset:,}",
+        table=name,
+        code="wrong_encoding",
+        remedy=f"Export it as UTF-8, or {hint}",
+    ) from None
+
+
+def _guess_encoding(file: Path) -> str | None:
+    head = next(_chunks(file), b"")
+    if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return "utf-16"
+    for encoding in ENCODINGS_TO_SUGGEST[1:]:
+        try:
+            codecs.getincrementaldecoder(encoding)().decode(head)
+        except UnicodeDecodeError:
+            continue
+        return encoding
+    return None
+
+
+def _header(name: str, file: Path, clean: Path, settings: InputSettings) -> tuple[str, ...]:
+    with clean.open(encoding="utf-8-sig", newline="") as stream:
+        header = next(csv.reader(stream, delimiter=settings.delimiter), [])
+    repeated = sorted({column for column in header if header.count(column) > 1})
+    if repeated:
+        raise DataRefused(
+            f"{file}, line 1: the header repeats {', '.join(repeated)}",
+            table=name,
+            code="duplicate_header",
+            remedy="Give every column its own name",
+        )
+    others = [d for d in ";\t|," if d != settings.delimiter and d in "".join(header)]
+    if len(header) == 1 and others:
+        raise DataRefused(
+            f"{file}, line 1: one single column '{header[0][:60]}'",
+            table=name,
+            code="wrong_delimiter",
+            remedy=f"Set delimiter: {others[0]!r} on this input",
+        )
+    return tuple(header)
+
+
+def explain_csv_error(error: Exception, name: str) -> DataRefused | None:
+    """Return the engine's complaint about a CSV line in our words, or None when it is about something else."""
+    text = str(error)
+    line = re.search(r"CSV Error on Line: (\d+)", text)
+    if line is None:
+        return None
+    file = re.search(r"file ?= ?(.+)", text)
+    known = re.search(
+        r"Expected Number of Columns: \d+ Found: \d+|[Uu]nterminated quote|Invalid unicode", text
+    )
+    reason = known[0] if known else "the row does not fit the header"
+    return DataRefused(
+        f"{file[1].strip() if file else 'a file'}, line {int(line[1]):,}: {reason}",
+        table=name,
+        code="broken_row",
+        remedy="Correct that row, or set the delimiter / encoding of this input",
+    )
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of an error's text."""
+    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,68 @@
+"""A company's raw inputs, mapped onto the canonical tables by the source's SELECTs."""
+
+from __future__ import annotations
+
+import logging
+import re
+
+import ibis.expr.types as ir
+
+from churn.core.errors import DataRefused
+from churn.core.settings import SourceSettings
+from churn.core.suggestions import did_you_mean
+from churn.integrations.databases import database_relation
+from churn.integrations.engine import Engine, identifier
+from churn.integrations.raw_files import explain_csv_error, files_relation, first_line
+
+log = logging.getLogger(__name__)
+
+
+def open_source(engine: Engine, source: SourceSettings) -> dict[str, ir.Table]:
+    """Return what the source's SELECTs yield, by canonical table name; nothing is read yet but headers and footers.
+
+    Raises
+    ------
+    DataRefused
+        When a file is missing or broken, or a SELECT does not fit its inputs.
+    """
+    for name, settings in source.inputs.items():
+        from_database = settings.connection_env is not None
+        relation = (database_relation if from_database else files_relation)(engine, name, settings)
+        engine.run(f"CREATE OR REPLACE VIEW {identifier(name)} AS SELECT * FROM {relation}")
+    return {table: _mapped(engine, table, select) for table, select in source.tables.items()}
+
+
+def _mapped(engine: Engine, table: str, select: str) -> ir.Table:
+    view = f"mapped_{table}"
+    try:
+        engine.run(f"CREATE OR REPLACE VIEW {identifier(view)} AS {select.strip().rstrip(';')}")
+        return engine.backend.table(view)
+    except Exception as error:
+        raise explain_engine_error(error, table) from error
+
+
+def explain_engine_error(error: Exception, table: str) -> Exception:
+    """Return an error of the engine as a refusal that names the table and what to change; other errors as they are."""
+    if "duckdb" not in type(error).__module__:
+        return error
+    csv_error = explain_csv_error(error, table)
+    if csv_error is not None:
+        return csv_error
+    text = str(error)
+    column = re.search(r'Referenced column "([^"]+)" not found', text)
+    if column is not None:
+        candidates = re.findall(r'"([^"]+)"', text.partition("Candidate bindings")[2])
+        names = [candidate.rpartition(".")[2] for candidate in candidates]
+        return DataRefused(
+            f"the SELECT asks for a column '{column[1]}' that its inputs do not have{did_you_mean(column[1], names)}",
+            table=table,
+            column=column[1],
+            code="missing_column",
+            remedy="Correct the SELECT in the source file, or the export",
+        )
+    return DataRefused(
+        f"the SELECT cannot be run: {first_line(error)}",
+        table=table,
+        code="bad_mapping",
+        remedy="Correct it in the source file; inputs are named under 'inputs'",
+    )

@@ -1,0 +1,128 @@
+"""Layers on disk: versioned folders that are whole or absent, and a pointer that is swapped last.
+
+Every layer of a source (`staged`, `datasets`) holds folders named by their fingerprint; a folder is built under a
+temporary name and renamed when it is whole, its manifest included.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import ibis.expr.types as ir
+
+from churn.core.errors import OutputFailed
+from churn.integrations.engine import Engine, quoted
+
+MANIFEST = "manifest.json"
+CURRENT = "current.json"
+
+
+@contextmanager
+def output_errors(place: Path) -> Iterator[None]:
+    """Turn a failure to write into `OutputFailed` with one line; what stood before stands still."""
+    try:
+        yield
+    except OSError as error:
+        raise OutputFailed(
+            f"cannot write to {place}: {error.strerror or error}; what was there before is untouched"
+        ) from error
+    except Exception as error:
+        if "IO Error" in str(error) or "No space left" in str(error):
+            raise OutputFailed(
+                f"cannot write to {place}: {str(error).splitlines()[0]}; what was there before is untouched"
+            ) from error
+        raise
+
+
+@contextmanager
+def new_folder(target: Path) -> Iterator[Path]:
+    """Give a temporary sibling of `target` to fill; it takes the target's place when the block ends without error."""
+    with output_errors(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        building = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    try:
+        with output_errors(target):
+            yield building
+            building.chmod(0o755)
+            if target.exists():
+                former = Path(tempfile.mkdtemp(prefix=f".{target.name}-former-", dir=target.parent))
+                target.rename(former / "old")
+                building.rename(target)
+                shutil.rmtree(former, ignore_errors=True)
+            else:
+                building.rename(target)
+    except BaseException:
+        shutil.rmtree(building, ignore_errors=True)
+        raise
+
+
+def write_table(engine: Engine, table: ir.Table, path: Path) -> int:
+    """Write an expression as one Parquet file and return its number of rows."""
+    table.to_parquet(path, compression="zstd")
+    return int(engine.run(f"SELECT count(*) FROM read_parquet('{quoted(path)}')")[0][0])
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write JSON so that a reader sees the old file or the new one, never half of one."""
+    with output_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        try:
+            with temporary.open("w", encoding="utf-8") as stream:
+                json.dump(content, stream, indent=2, ensure_ascii=False, default=str, sort_keys=True)
+                stream.flush()
+                os.fsync(stream.fileno())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def read_json(path: Path) -> Any:
+    """Return the content of a JSON file."""
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def table_fingerprint(engine: Engine, path: Path) -> str:
+    """Return an id of a Parquet file's rows that does not depend on their order."""
+    rows, mixed, total = engine.run(
+        f"SELECT count(*), bit_xor(h), sum(h % 1000003) FROM (SELECT hash(COLUMNS(*)::VARCHAR) AS h "
+        f"FROM (SELECT t::VARCHAR FROM read_parquet('{quoted(path)}') t))"
+    )[0]
+    return f"{rows}-{mixed or 0:x}-{total or 0}"
+
+
+def fingerprint(content: Any) -> str:
+    """Return a short id of plain content."""
+    text = json.dumps(content, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def code_fingerprint(*packages: str) -> str:
+    """Return an id of the source text of sub-packages: a data set built by other code is another data set."""
+    digest = hashlib.sha256()
+    for package in packages:
+        for entry in sorted(resources.files(package).iterdir(), key=lambda e: e.name):
+            if entry.name.endswith(".py"):
+                digest.update(entry.name.encode() + entry.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def read_manifest(folder: Path) -> Mapping[str, Any] | None:
+    """Return a folder's manifest, or None where the folder is absent or was never finished."""
+    path = folder / MANIFEST
+    return read_json(path) if path.is_file() else None

@@ -1,0 +1,1 @@
+"""From a fitted bundle to the scores of a date and the list a team works from."""

@@ -1,0 +1,122 @@
+"""What happened in the outcome window: churned, stayed, or not known yet.
+
+`churned` is true, false or null. Null means that the window (grace included) is not covered by the data, that the
+customer left inside the lead time, or had left already without the company knowing; `left_out_because` says which.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+
+import ibis
+import ibis.expr.types as ir
+
+from churn.core.settings import LabelSettings
+from churn.snapshots.cohort import qualifying_days
+
+LEFT_OUT = "left_out_because"
+
+
+def build_labels(
+    staged: Mapping[str, ir.Table],
+    snapshots: ir.Table,
+    grid: ir.Table,
+    label: LabelSettings,
+    data_end: date,
+) -> ir.Table:
+    """Return one row per snapshot with its outcome.
+
+    Grain: customer x as-of date. Columns `customer_id`, `as_of_date`, `churned`, `churn_kind` (`voluntary`,
+    `involuntary`, null), `label_end_date`, `is_label_complete`, `left_out_because`.
+
+    Parameters
+    ----------
+    data_end
+        The first date the data does not cover.
+    """
+    dated = snapshots.join(grid, "as_of_date")
+    if label.kind == "contractual":
+        outcome = _contractual(dated, staged["subscriptions"], label)
+    else:
+        outcome = _inactivity(dated, staged["events"], label)
+    is_complete = outcome.complete_on <= ibis.literal(data_end)
+    left_out = ibis.ifelse(~is_complete, "not_complete", outcome.left_out)
+    settled = left_out.isnull()
+    return outcome.select(
+        "customer_id",
+        "as_of_date",
+        churned=ibis.ifelse(settled, outcome.has_left, ibis.null("boolean")),
+        churn_kind=ibis.ifelse(settled & outcome.has_left, outcome.kind, ibis.null("string")),
+        label_end_date=outcome.complete_on,
+        is_label_complete=is_complete,
+        **{LEFT_OUT: left_out},
+    )
+
+
+def build_spells(subscriptions: ir.Table, grace_days: int) -> ir.Table:
+    """Return the unbroken stretches of each customer: `customer_id`, `spell_start`, `spell_end` (null = running), `kind`.
+
+    A subscription that starts at most `grace_days` after all former ones have ended continues the spell.
+    """
+    never = ibis.literal("9999-12-31").cast("timestamp(6)")
+    ended_at = subscriptions.ended_at if "ended_at" in subscriptions.columns else ibis.null("timestamp(6)")
+    end_reason = subscriptions.end_reason if "end_reason" in subscriptions.columns else ibis.null("string")
+    rows = subscriptions.select(
+        "customer_id", "subscription_id", "started_at", reason=end_reason, end=ibis.coalesce(ended_at, never)
+    )
+    before = ibis.window(group_by="customer_id", order_by=_order(rows), preceding=(None, 1))
+    rows = rows.mutate(former_end=rows.end.max().over(before))
+    gap_ends = rows.former_end + ibis.interval(days=grace_days)
+    opens = rows.former_end.isnull() | ((rows.former_end < never) & (rows.started_at > gap_ends))
+    rows = rows.mutate(opens=opens.cast("int64"))
+    upto = ibis.window(group_by="customer_id", order_by=_order(rows), preceding=(None, 0))
+    rows = rows.mutate(spell=rows.opens.sum().over(upto))
+    spells = rows.group_by("customer_id", "spell").agg(
+        spell_start=rows.started_at.min(), end=rows.end.max(), kind=rows.reason.argmax(rows.end)
+    )
+    kind = ibis.ifelse(spells.kind.isin(("voluntary", "involuntary")), spells.kind, ibis.null("string"))
+    return spells.select("customer_id", "spell_start", spell_end=spells.end.nullif(never), kind=kind)
+
+
+def _order(rows: ir.Table) -> list[ir.Column]:
+    return [rows.started_at, rows.end, rows.subscription_id]
+
+
+def _contractual(dated: ir.Table, subscriptions: ir.Table, label: LabelSettings) -> ir.Table:
+    spells = build_spells(subscriptions, label.grace_days)
+    joined = dated.left_join(
+        spells,
+        [
+            dated.customer_id == spells.customer_id,
+            spells.spell_start < dated.as_of_date.cast("timestamp(6)"),
+            spells.spell_end.isnull() | (spells.spell_end >= dated.as_of_date.cast("timestamp(6)")),
+        ],
+    )
+    end = joined.spell_end
+    in_lead = end < joined.outcome_start.cast("timestamp(6)")
+    return joined.mutate(
+        has_left=ibis.coalesce(end < joined.outcome_end.cast("timestamp(6)"), False),
+        left_out=ibis.cases(
+            (joined.spell_start.isnull(), "left_already"),
+            (in_lead, "left_in_lead"),
+            else_=ibis.null("string"),
+        ),
+    )
+
+
+def _inactivity(dated: ir.Table, events: ir.Table, label: LabelSettings) -> ir.Table:
+    days = qualifying_days(events, label.qualifying_events)
+    within = dated.join(
+        days,
+        [
+            dated.customer_id == days.customer_id,
+            days.day >= dated.outcome_start,
+            days.day < dated.outcome_end,
+        ],
+    )
+    seen = within.select("customer_id", "as_of_date").distinct().mutate(is_seen=True)
+    joined = dated.left_join(seen, ["customer_id", "as_of_date"])
+    return joined.mutate(
+        has_left=joined.is_seen.isnull(), left_out=ibis.null("string"), kind=ibis.null("string")
+    )

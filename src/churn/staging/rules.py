@@ -1,0 +1,128 @@
+"""Which broken rules refuse the whole table, which only reject the row, and what to say about each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import ibis.expr.types as ir
+
+from churn.core.contract import TableContract
+from churn.core.errors import EXAMPLE_IDS, DataRefused
+from churn.core.settings import SourceSettings
+from churn.staging.typing import RULE
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule in words; `share` names the source setting up to which rows are rejected instead of refused."""
+
+    problem: str
+    remedy: str
+    share: str | None = None
+
+
+RULES: Mapping[str, Rule] = {
+    "null": Rule(
+        "no value in a required column",
+        "Complete the export, or raise {share} in the source file to reject such rows",
+        "max_null_share",
+    ),
+    "not_a_number": Rule(
+        "text that is not a number",
+        "Map it in the SELECT, for example replace(column, ',', '')",
+    ),
+    "out_of_range": Rule(
+        "values outside the contract's range [{low}, {high}]",
+        "Correct the export or the mapping; infinities and sentinels must become null",
+    ),
+    "unknown_value": Rule(
+        "values other than {allowed}",
+        "Translate them in the SELECT with CASE column WHEN ... THEN ...",
+    ),
+    "not_a_time": Rule(
+        "text that is not an ISO 8601 time",
+        "Map it in the SELECT with strptime(column, '%d/%m/%Y') and the format it has",
+    ),
+    "naive_time": Rule(
+        "times without a time zone, and the source states none",
+        "State time_zone: in the source file, for example time_zone: UTC",
+    ),
+    "outside_sane_dates": Rule(
+        "times outside [{earliest}, {latest})",
+        "List placeholders under sentinel_dates in the source file, or move earliest_date / latest_date",
+    ),
+    "reversed": Rule(
+        "ends before it starts",
+        "Correct the export, or raise {share} in the source file to reject such rows",
+        "max_reversed_share",
+    ),
+    "orphan": Rule(
+        "rows of customers that the customers table does not have",
+        "Export both tables at the same moment, or raise {share} in the source file",
+        "max_orphan_share",
+    ),
+}
+
+
+def count_broken(typed: ir.Table) -> tuple[int, dict[str, int]]:
+    """Return the number of rows, and the number of rows per broken `rule:column`."""
+    counted = typed.group_by(RULE).agg(rows=typed.count()).to_pyarrow().to_pylist()
+    total = sum(row["rows"] for row in counted)
+    return total, {row[RULE]: row["rows"] for row in counted if row[RULE] is not None}
+
+
+def refuse_broken(
+    rows: ir.Table, broken: Mapping[str, int], total: int, contract: TableContract, source: SourceSettings
+) -> None:
+    """Refuse the table when a rule is broken more often than the source allows.
+
+    Parameters
+    ----------
+    rows
+        Rows with `broken_rule`, from which example ids are taken.
+    broken
+        Rows per `rule:column`.
+    total
+        Rows in the table.
+
+    Raises
+    ------
+    DataRefused
+        For the first rule, in the order of the columns, that is broken too often.
+    """
+    for key, count in sorted(broken.items()):
+        name, column = key.split(":", 1)
+        rule = RULES[name]
+        limit = getattr(source, rule.share) if rule.share else 0.0
+        if count > limit * total:
+            raise DataRefused(
+                rule.problem.format(**_facts(contract, column, source)),
+                remedy=rule.remedy.format(share=f"{rule.share} (now {limit:g})"),
+                table=contract.name,
+                column=column,
+                count=count,
+                code=name,
+                examples=example_ids(rows.filter(rows[RULE] == key), contract),
+            )
+
+
+def example_ids(rows: ir.Table, contract: TableContract) -> list[str]:
+    """Return up to five ids of rows concerned: the key where it is there, else the customer."""
+    candidates = [*contract.key, "customer_id"]
+    name = next((c for c in candidates if c in rows.columns and rows[c].type().is_string()), None)
+    if name is None:
+        return []
+    found = rows.select(name).drop_null().distinct().order_by(name).limit(EXAMPLE_IDS)
+    return [str(value) for value in found.to_pyarrow()[name].to_pylist()]
+
+
+def _facts(contract: TableContract, column: str, source: SourceSettings) -> dict[str, object]:
+    known = contract.column(column) if column in {c.name for c in contract.columns} else None
+    return {
+        "low": known.low if known else None,
+        "high": known.high if known else None,
+        "allowed": ", ".join(known.allowed) if known else "",
+        "earliest": source.earliest_date,
+        "latest": source.latest_date,
+    }

@@ -1,0 +1,181 @@
+"""Typed columns out of raw ones: ids as text, numbers as float64, times as UTC, and the rule each bad row broke.
+
+A typed table has the contract's columns (missing optional ones are absent), plus `broken_rule`: null for a good row,
+else `rule:column` of the first rule the row breaks.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, time
+from typing import Any
+
+import ibis
+import ibis.expr.datatypes as dt
+import ibis.expr.types as ir
+
+from churn.core.contract import Column, TableContract
+from churn.core.errors import DataRefused
+from churn.core.settings import SourceSettings
+from churn.core.suggestions import did_you_mean
+
+RULE = "broken_rule"
+_OFFSET = r"([Zz]|[+-]\d{2}(:?\d{2})?)$"
+_ISO_DATE = r"^\d{4}-\d{2}-\d{2}"
+
+
+@ibis.udf.scalar.builtin
+def timezone(zone: str, value: dt.timestamp) -> dt.Timestamp("UTC"):  # type: ignore[valid-type,empty-body]
+    """Read a naive local time in a zone as an instant (the engine's own function)."""
+
+
+def type_columns(raw: ir.Table, contract: TableContract, source: SourceSettings) -> ir.Table:
+    """Return the typed table with `broken_rule`; lazily, nothing is computed here.
+
+    Raises
+    ------
+    DataRefused
+        When a required column is missing, an id is a floating point number, or a time is naive without a zone.
+    """
+    _require_columns(raw, contract)
+    columns = [c for c in contract.columns if c.name in raw.columns]
+    typed, rules = {}, []
+    for column in columns:
+        value, broken = _typed(raw[column.name], column, contract, source)
+        typed[column.name] = value
+        rules += [(rule, column.name, condition) for rule, condition in broken]
+    for start, end in contract.intervals:
+        if start in typed and end in typed:
+            rules.append(("reversed", end, typed[end] < typed[start]))
+    broken_rule = ibis.cases(
+        *[(cond, f"{rule}:{name}") for rule, name, cond in rules], else_=ibis.null("string")
+    )
+    return raw.select(**typed, **{RULE: broken_rule})
+
+
+def unlisted_columns(raw: ir.Table, contract: TableContract) -> tuple[str, ...]:
+    """Return the columns the mapping yields that nobody asked for; they are dropped and named once."""
+    known = {column.name for column in contract.columns}
+    return tuple(name for name in raw.columns if name not in known)
+
+
+def _require_columns(raw: ir.Table, contract: TableContract) -> None:
+    needed = [c.name for c in contract.columns if c.required]
+    absent = [name for name in needed if name not in raw.columns]
+    if absent:
+        raise DataRefused(
+            f"required column{'s' if len(absent) > 1 else ''} {', '.join(absent)} missing; the mapping yields "
+            f"{', '.join(raw.columns)}{did_you_mean(absent[0], raw.columns)}",
+            table=contract.name,
+            column=absent[0],
+            code="missing_column",
+            remedy=f"Let the SELECT of '{contract.name}' in the source file yield it",
+        )
+
+
+Rules = list[tuple[str, Any]]
+
+
+def _typed(value: Any, column: Column, contract: TableContract, source: SourceSettings) -> tuple[Any, Rules]:
+    if column.kind == "id":
+        typed, rules = _as_id(value, column, contract)
+    elif column.kind == "number":
+        typed, rules = _as_number(value, column)
+    elif column.kind == "time":
+        typed, rules = _as_utc(value, column, contract, source)
+    else:
+        typed, rules = _as_text(value, column)
+    if column.required:
+        rules.append(("null", typed.isnull()))
+    return typed, rules
+
+
+def _as_id(value: Any, column: Column, contract: TableContract) -> tuple[Any, Rules]:
+    if value.type().is_floating():
+        raise DataRefused(
+            "ids arrive as floating point numbers, which lose digits",
+            table=contract.name,
+            column=column.name,
+            code="float_id",
+            remedy="Export or map them as text or whole numbers",
+        )
+    return value.cast("string").replace("\0", "").nullif(""), []
+
+
+def _as_text(value: Any, column: Column) -> tuple[Any, Rules]:
+    text = value.cast("string").replace("\0", "").nullif("")
+    rules: Rules = [("unknown_value", text.notnull() & ~text.isin(column.allowed))] if column.allowed else []
+    return text, rules
+
+
+def _as_number(value: Any, column: Column) -> tuple[Any, Rules]:
+    rules: Rules = []
+    if value.type().is_string():
+        stripped = value.strip().nullif("")
+        number = stripped.try_cast("float64")
+        rules.append(("not_a_number", stripped.notnull() & number.isnull()))
+    else:
+        number = value.cast("float64")
+    number = ibis.ifelse(number.isnan(), ibis.null("float64"), number)
+    if column.low is not None:
+        rules.append(("out_of_range", number < column.low))
+    rules.append(("out_of_range", number.abs() > 1e15 if column.high is None else number > column.high))
+    return number, rules
+
+
+def _as_utc(value: Any, column: Column, contract: TableContract, source: SourceSettings) -> tuple[Any, Rules]:
+    kind = value.type()
+    rules: Rules = []
+    if kind.is_string():
+        utc, rules = _parse_times(value.strip().nullif(""), column, contract, source)
+    elif kind.is_timestamp() and kind.timezone is not None:
+        utc = value.cast(dt.Timestamp("UTC")).cast("timestamp('UTC')").cast("timestamp(6)")
+    elif kind.is_date() or kind.is_timestamp():
+        utc = _local_to_utc(value.cast("timestamp(6)"), _zone(column, contract, source))
+    elif kind.is_null():
+        utc = value.cast("timestamp(6)")
+    else:
+        raise DataRefused(
+            f"a point in time arrives as {kind}",
+            table=contract.name,
+            column=column.name,
+            code="not_a_time",
+            remedy="Map it in the SELECT, for example epoch_ms(column) or to_timestamp(column)",
+        )
+    sentinels = [datetime.combine(day, time()) for day in source.sentinel_dates]
+    if sentinels:
+        utc = ibis.ifelse(
+            utc.cast("date").isin([s.date() for s in sentinels]), ibis.null("timestamp(6)"), utc
+        )
+    low, high = (datetime.combine(day, time()) for day in (source.earliest_date, source.latest_date))
+    rules.append(("outside_sane_dates", (utc < low) | (utc >= high)))
+    return utc, rules
+
+
+def _parse_times(
+    text: Any, column: Column, contract: TableContract, source: SourceSettings
+) -> tuple[Any, Rules]:
+    is_iso, has_offset = text.re_search(_ISO_DATE), text.re_search(r"\d{2}:\d{2}.*" + _OFFSET)
+    aware = ibis.ifelse(is_iso & has_offset, text, ibis.null("string")).try_cast(dt.Timestamp("UTC"))
+    naive = ibis.ifelse(is_iso & ~has_offset, text, ibis.null("string")).try_cast("timestamp(6)")
+    rules: Rules = [("not_a_time", text.notnull() & aware.isnull() & naive.isnull())]
+    aware_utc = aware.cast("timestamp(6)")
+    if source.time_zone is None:
+        rules.append(("naive_time", naive.notnull()))
+        return ibis.coalesce(aware_utc, naive), rules
+    return ibis.coalesce(aware_utc, _local_to_utc(naive, source.time_zone)), rules
+
+
+def _zone(column: Column, contract: TableContract, source: SourceSettings) -> str:
+    if source.time_zone is None:
+        raise DataRefused(
+            "timestamps carry no time zone and the source states none",
+            table=contract.name,
+            column=column.name,
+            code="naive_time",
+            remedy="State time_zone: in the source file, for example time_zone: UTC",
+        )
+    return source.time_zone
+
+
+def _local_to_utc(value: Any, zone: str) -> Any:
+    return value if zone.upper() == "UTC" else timezone(zone, value).cast("timestamp(6)")
