@@ -16,6 +16,10 @@ from pathlib import Path
 from types import FrameType
 from typing import TypeVar
 
+# Threads that spin while they wait make a fit a hundred times slower as soon as two runs share the machine; the OpenMP
+# runtime reads this when it is loaded, so it is set before anything that loads it.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -82,6 +86,11 @@ def compose(stage: str, kind: type[S], overrides: Sequence[str]) -> S:
     """Return the settings of a stage composed in process."""
     with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
         return settings_from(hydra.compose(stage, list(overrides)), kind)
+
+
+def compose_checked(stage: str, words: Sequence[str]) -> ChurnSettings:
+    """Return the settings of a stage for a command that is not one, its overrides judged as a stage's are."""
+    return compose(stage, ChurnSettings, forgiving(words))
 
 
 def report(error: BaseException, debug: bool) -> int:

@@ -277,14 +277,19 @@ class TrackingSettings(StrictSettings):
     experiment: str
 
 
-class ChurnSettings(StrictSettings):
-    """Everything a stage may need; every stage takes the same groups and so the same overrides."""
+class Problem(StrictSettings):
+    """What is asked: who, which outcome, which dates, which inputs. A model keeps the problem it was trained on."""
 
-    source: SourceSettings
     cohort: CohortSettings
     label: LabelSettings
     windows: WindowSettings
     features: FeatureSettings
+
+
+class ChurnSettings(Problem):
+    """Everything a stage may need; every stage takes the same groups and so the same overrides."""
+
+    source: SourceSettings
     split: SplitSettings
     model: ModelSettings
     baseline: ModelSettings

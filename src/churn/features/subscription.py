@@ -113,7 +113,7 @@ def _measures(rows: ir.Table) -> list[Measure]:
                 "running subscriptions",
                 "有効な契約数",
                 (
-                    "{value} running subscriptions (typical: {typical})",
+                    "Running subscriptions: {value} (typical: {typical})",
                     "有効な契約は{value}件（標準: {typical}件）",
                 ),
                 "running",
@@ -128,7 +128,7 @@ def _measures(rows: ir.Table) -> list[Measure]:
                 "subscriptions or terms ended before",
                 "終了した契約数",
                 (
-                    "{value} earlier subscriptions or terms ended (typical: {typical})",
+                    "Earlier subscriptions or terms that ended: {value} (typical: {typical})",
                     "これまでに終了した契約は{value}件（標準: {typical}件）",
                 ),
                 "ended",
@@ -250,7 +250,7 @@ def _renewal_measures(feature: Any) -> list[Measure]:
                 "renewals so far",
                 "これまでの更新回数",
                 (
-                    "Renewed {value} times so far (typical: {typical})",
+                    "Renewals so far: {value} (typical: {typical})",
                     "これまでの更新は{value}回（標準: {typical}回）",
                 ),
                 "renewals",

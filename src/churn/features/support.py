@@ -161,7 +161,7 @@ def _state_measures(rows: ir.Table, observation_days: int) -> list[Measure]:
                     "open tickets",
                     "未解決の問い合わせ件数",
                     (
-                        "{value} support tickets are still open (typical: {typical})",
+                        "Support tickets still open: {value} (typical: {typical})",
                         "未解決の問い合わせが{value}件（標準: {typical}件）",
                     ),
                     "open",
@@ -194,7 +194,7 @@ def _state_measures(rows: ir.Table, observation_days: int) -> list[Measure]:
                     "tickets without a first answer",
                     "未回答の問い合わせ件数",
                     (
-                        "{value} support tickets have had no answer yet (typical: {typical})",
+                        "Support tickets without any answer yet: {value} (typical: {typical})",
                         "まだ回答のない問い合わせが{value}件（標準: {typical}件）",
                     ),
                     "open",

@@ -9,15 +9,20 @@ from typing import Any
 
 import ibis
 import ibis.expr.types as ir
+import pandas as pd
 
-from churn.core.settings import ChurnSettings
+from churn.core.errors import DataRefused
+from churn.core.settings import ChurnSettings, Problem, build_settings
+from churn.features.catalog import Catalog
 from churn.features.family import FeatureInputs
 from churn.features.flat import describe_flat, flat_labels
 from churn.features.matrix import FeatureTable, build_features, discover_event_types, join_matrix
 from churn.integrations.engine import Engine
+from churn.integrations.frames import to_frame
 from churn.integrations.layers import Layer, open_tables
+from churn.modeling.bundle import Bundle
 from churn.snapshots.cohort import EXCLUDED, build_candidates, build_snapshots
-from churn.snapshots.grid import choose_as_of_dates, grid_table, measure_coverage
+from churn.snapshots.grid import check_as_of_date, choose_as_of_dates, grid_table, measure_coverage
 from churn.snapshots.labels import LEFT_OUT, build_labels
 
 MATRIX_ORDER = ("as_of_date", "customer_id")
@@ -144,4 +149,66 @@ def build_flat_dataset(engine: Engine, staged: Layer, settings: ChurnSettings) -
             "as_of_dates": [str(d) for d in dates],
             "coverage": [str(dates[0]), str(dates[-1])],
         },
+    )
+
+
+def rows_to_score(
+    engine: Engine, staged: Layer, settings: ChurnSettings, bundle: Bundle
+) -> tuple[pd.DataFrame, date]:
+    """Return the feature rows of the cohort on the date to score, built as the model's own were, and that date.
+
+    The cohort, windows and features are the model's, not the present configuration's; the functions are those that
+    built its training rows.
+
+    Raises
+    ------
+    DataRefused
+        When the date is outside the data, or the features are not those the model was trained on.
+    """
+    tables = open_tables(engine, staged)
+    if settings.source.kind == "flat":
+        return _flat_rows_to_score(tables["matrix"], settings)
+    problem = build_settings(Problem, bundle.problem)
+    as_trained = settings.model_copy(update={name: getattr(problem, name) for name in Problem.model_fields})
+    coverage = measure_coverage(tables, settings.source)
+    as_of = coverage.end if settings.scoring.as_of in ("latest", None) else settings.scoring.as_of
+    check_as_of_date(as_of, coverage)
+    grid = grid_table((as_of,), as_trained.windows, as_trained.label)
+    snapshots = build_snapshots(build_candidates(tables, grid, as_trained.cohort)).cache()
+    built, _ = features_on(tables, snapshots, (as_of,), as_trained)
+    require_same_features(built.catalog, bundle.catalog)
+    return to_frame(built.table.order_by(list(MATRIX_ORDER))), as_of
+
+
+def _flat_rows_to_score(flat: ir.Table, settings: ChurnSettings) -> tuple[pd.DataFrame, date]:
+    dated = flat.mutate(as_of_date=flat.as_of_date.date())
+    dates = sorted(dated.select("as_of_date").distinct().to_pyarrow()["as_of_date"].to_pylist())
+    as_of = dates[-1] if settings.scoring.as_of in ("latest", None) else settings.scoring.as_of
+    if as_of not in dates:
+        raise DataRefused(
+            f"the table has no rows of {as_of}", code="as_of_outside_data",
+            remedy=f"Choose one of its dates: {', '.join(str(d) for d in dates[-5:])}",
+        )  # fmt: skip
+    return to_frame(dated.filter(dated.as_of_date == as_of).order_by(list(MATRIX_ORDER))), as_of
+
+
+def require_same_features(built: Catalog, trained: Catalog) -> None:
+    """Refuse to score with features that are not the model's.
+
+    Raises
+    ------
+    DataRefused
+        Naming what is missing and what is new.
+    """
+    kinds = {feature.name: feature.kind for feature in built.features}
+    expected = {feature.name: feature.kind for feature in trained.features}
+    if kinds == expected:
+        return
+    missing = [name for name, kind in expected.items() if kinds.get(name) != kind]
+    new = [name for name in kinds if name not in expected]
+    raise DataRefused(
+        f"the features built now are not the model's: {len(missing)} missing or of another kind "
+        f"({', '.join(missing[:5]) or 'none'}), {len(new)} new ({', '.join(new[:5]) or 'none'})",
+        code="feature_mismatch",
+        remedy="A table or attribute came or went: restore it, or train again",
     )

@@ -12,7 +12,7 @@ from typing import Any
 import ibis.expr.types as ir
 
 from churn.core.errors import DataRefused
-from churn.core.settings import ChurnSettings
+from churn.core.settings import ChurnSettings, Problem
 from churn.integrations.engine import Engine
 from churn.integrations.store import (
     CURRENT,
@@ -123,7 +123,7 @@ def open_tables(engine: Engine, layer: Layer) -> dict[str, ir.Table]:
 
 def dataset_key(settings: ChurnSettings, staged: Layer) -> str:
     """Return the id of the data set that these settings and this code build from these staged tables."""
-    problem = settings.model_dump(mode="json", include={"cohort", "label", "windows", "features"})
+    problem = settings.model_dump(mode="json", include=set(Problem.model_fields))
     return fingerprint(
         [staged.fingerprint, problem, code_fingerprint("churn.core", "churn.snapshots", "churn.features")]
     )

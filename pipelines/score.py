@@ -1,0 +1,60 @@
+"""Score every customer of one date and publish the list, all or nothing."""
+
+from __future__ import annotations
+
+import logging
+
+from churn.core.settings import ChurnSettings
+from churn.integrations.datasets import rows_to_score
+from churn.integrations.engine import open_engine
+from churn.integrations.layers import read_staged, source_folder
+from churn.integrations.publication import publish
+from churn.integrations.registry import load_model
+from churn.integrations.results import StageResult
+from churn.integrations.tracking import stage_run
+from churn.scoring.batch import ModelMark, check_categories, score_customers, summarise_scores
+from churn.scoring.worklist import build_worklist
+from pipelines.entry import stage_main
+
+log = logging.getLogger(__name__)
+
+
+def run(settings: ChurnSettings) -> StageResult:
+    """Publish scores and worklist of the as-of date with the wanted model version."""
+    result = StageResult()
+    staged = read_staged(settings)
+    with (
+        stage_run("score", settings) as tracker,
+        open_engine(settings.engine, source_folder(settings, "scratch")) as engine,
+    ):
+        model = load_model(settings, settings.scoring.version)
+        tracker.tag(builds_on=model.run_id, model_version=model.version)
+        tracker.dataset(settings.source.name, staged.folder, staged.fingerprint, "scoring")
+        with result.timed("features"):
+            features, as_of = rows_to_score(engine, staged, settings, model.bundle)
+        if str(as_of) <= model.bundle.last_fit_date:
+            result.notes.append(f"{as_of} is not later than {model.bundle.last_fit_date}, the last date the model learned from")
+        with result.timed("score"):
+            unseen = check_categories(features, model.bundle, settings.policy.max_unseen_share)
+            mark = ModelMark(model.name, model.version, model.run_id)
+            scores = score_customers(features, model.bundle, settings.policy, mark)
+            worklist = build_worklist(scores, settings.policy)
+        with result.timed("publish"):
+            folder = source_folder(settings, "lists")
+            facts = {"run_id": tracker.run_id, "model_version": model.version, "model_run_id": model.run_id}
+            publish(folder, as_of, {"scores": scores, "worklist": worklist}, facts)
+        tracker.metrics(summarise_scores(scores, worklist, unseen))
+    result.as_of_dates, result.rows_in = [str(as_of)], {"customers": len(features)}
+    result.rows_out = {"scores": len(scores), "worklist": len(worklist)}
+    result.run_id, result.artifacts = tracker.run_id, {"lists": str(folder)}
+    result.summary = (
+        f"{len(scores):,} customers scored as of {as_of} with version {model.version} ({model.bundle.model_name}); "
+        f"{len(worklist):,} on the list; {'; '.join(result.notes) or f'see it with: churn list --as-of {as_of}'}"
+    )
+    return result
+
+
+main = stage_main("score", ChurnSettings, run)
+
+if __name__ == "__main__":
+    raise SystemExit(main(None))

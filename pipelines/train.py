@@ -1,0 +1,76 @@
+"""Fit, calibrate, measure, register and perhaps promote a model, with two baselines trained beside it."""
+
+from __future__ import annotations
+
+import logging
+
+import hydra
+
+from churn.core.settings import ChurnSettings, ModelSettings
+from churn.evaluation.comparison import judge
+from churn.evaluation.plots import plot_calibration, plot_gain, plot_precision_recall, plot_roc
+from churn.evaluation.report import build_report, table_lines
+from churn.integrations.frames import read_matrix
+from churn.integrations.registry import apply_gate, register_bundle
+from churn.integrations.results import StageResult
+from churn.integrations.tracking import stage_run
+from churn.modeling.experiment import run_experiment
+from churn.modeling.fit import Candidate
+from pipelines.entry import stage_main
+from pipelines.features import ensure_dataset
+
+log = logging.getLogger(__name__)
+MRR = "sub_mrr_sum"
+
+
+def run(settings: ChurnSettings) -> StageResult:
+    """Train on the data set of these settings, building it where it is not there yet."""
+    result = StageResult()
+    dataset = ensure_dataset(settings)
+    with stage_run("train", settings, builds_on=dataset.manifest["run_id"]) as tracker:
+        tracker.dataset(settings.source.name, dataset.folder, dataset.fingerprint, "training")
+        tracker.tag(data_fingerprint=dataset.fingerprint, switched_off=",".join(dataset.manifest["switched_off"]))
+        matrix, catalog = read_matrix(dataset)
+        with result.timed("fit"):
+            types = dataset.manifest["event_types"]
+            models = candidate(settings.model), candidate(settings.baseline)
+            experiment = run_experiment(matrix, catalog, settings, *models, types)
+        with result.timed("measure"):
+            rows, probabilities = experiment.test_rows, experiment.probabilities
+            value = rows[MRR].to_numpy(dtype=float) if MRR in rows else None
+            report = build_report(rows, probabilities, settings.evaluation, settings.policy.capacity, value)
+        verdict = judge(report)
+        with result.timed("log"):
+            tracker.metrics(report.flat())
+            tracker.table(catalog.to_rows(), "features.json")
+            tracker.table(experiment.single_feature_aucs, "single_feature_auc.json")
+            churned = rows["churned"].to_numpy(dtype=float)
+            for name, plot in (("roc", plot_roc), ("precision_recall", plot_precision_recall), ("calibration", plot_calibration)):
+                tracker.figure(plot(churned, probabilities), name)
+            tracker.figure(plot_gain(rows, probabilities, settings.policy.capacity), "gain")
+            version = register_bundle(experiment.bundle, settings, tracker.run_id, rows)
+        status = apply_gate(settings, version, verdict.has_passed, verdict.reasons)
+        tracker.tag(model_version=version, verdict=verdict.reasons[0], verdict_reasons="; ".join(verdict.reasons), status=status)
+    for line in [*table_lines(report), *(f"gate: {reason}" for reason in verdict.reasons)]:
+        log.info("%s", line)
+    result.run_id, result.metrics = tracker.run_id, report.flat()
+    result.as_of_dates = experiment.test_dates
+    result.rows_in, result.rows_out = {"matrix": len(matrix)}, {"test": report.rows}
+    result.notes = list(verdict.reasons)
+    auc = report.metrics[experiment.names[0]]["auc"]
+    result.summary = (
+        f"version {version} {status}: AUC {auc.value:.3f} [{auc.low:.3f}, {auc.high:.3f}] on "
+        f"{report.rows:,} test rows; {verdict.reasons[0]}"
+    )
+    return result
+
+
+def candidate(settings: ModelSettings) -> Candidate:
+    """Return the candidate a model group describes."""
+    return Candidate(settings.name, settings.encoding, hydra.utils.instantiate(settings.estimator))
+
+
+main = stage_main("train", ChurnSettings, run)
+
+if __name__ == "__main__":
+    raise SystemExit(main(None))

@@ -1,0 +1,80 @@
+"""Pictures of a report: ROC, precision and recall, calibration, gain."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from sklearn.metrics import precision_recall_curve, roc_curve
+
+from churn.evaluation.ranking import rank_within_dates
+from churn.evaluation.reliability import equal_mass_bins, reliability_table
+
+COLOURS = ("#1f6fb2", "#d1495b", "#7a7a7a", "#3a9d5d")
+POINTS = 2000
+
+
+def _figure(title: str, x: str, y: str) -> tuple[Figure, object]:
+    figure = Figure(figsize=(6.4, 5.2), layout="constrained")
+    axes = figure.subplots()
+    axes.set(title=title, xlabel=x, ylabel=y)
+    axes.grid(alpha=0.25)
+    return figure, axes
+
+
+def _thin(*curves: np.ndarray) -> list[np.ndarray]:
+    keep = np.unique(np.linspace(0, len(curves[0]) - 1, POINTS).astype(int))
+    return [curve[keep] for curve in curves]
+
+
+def plot_roc(churned: np.ndarray, probabilities: Mapping[str, np.ndarray]) -> Figure:
+    """Return the ROC curves of the models."""
+    figure, axes = _figure("ROC: leavers caught against stayers disturbed", "share of stayers listed", "share of leavers listed")
+    for colour, (name, probability) in zip(COLOURS, probabilities.items(), strict=False):
+        false, true, _ = roc_curve(churned, probability)
+        axes.plot(*_thin(false, true), color=colour, label=name)  # type: ignore[attr-defined]
+    axes.plot([0, 1], [0, 1], color="black", lw=0.8, ls=":", label="chance")  # type: ignore[attr-defined]
+    axes.legend()  # type: ignore[attr-defined]
+    return figure
+
+
+def plot_precision_recall(churned: np.ndarray, probabilities: Mapping[str, np.ndarray]) -> Figure:
+    """Return the precision-recall curves of the models."""
+    figure, axes = _figure("Precision and recall", "recall: share of leavers listed", "precision: share of the list that leaves")
+    for colour, (name, probability) in zip(COLOURS, probabilities.items(), strict=False):
+        precision, recall, _ = precision_recall_curve(churned, probability)
+        axes.plot(*_thin(recall, precision), color=colour, label=name)  # type: ignore[attr-defined]
+    axes.axhline(churned.mean(), color="black", lw=0.8, ls=":", label="base rate")  # type: ignore[attr-defined]
+    axes.legend()  # type: ignore[attr-defined]
+    return figure
+
+
+def plot_calibration(churned: np.ndarray, probabilities: Mapping[str, np.ndarray]) -> Figure:
+    """Return predicted against observed rate in equal-mass bins."""
+    figure, axes = _figure("Calibration: what was said against what happened", "predicted probability", "observed share of leavers")
+    top = 0.0
+    for colour, (name, probability) in zip(COLOURS, probabilities.items(), strict=False):
+        table = pd.DataFrame(reliability_table(probability, churned, equal_mass_bins(probability)))
+        top = max(top, table["predicted"].max(), table["observed"].max())
+        axes.plot(table["predicted"], table["observed"], "o-", ms=4, color=colour, label=name)  # type: ignore[attr-defined]
+    axes.plot([0, top], [0, top], color="black", lw=0.8, ls=":", label="perfect")  # type: ignore[attr-defined]
+    axes.legend()  # type: ignore[attr-defined]
+    return figure
+
+
+def plot_gain(rows: pd.DataFrame, probabilities: Mapping[str, np.ndarray], capacity: int) -> Figure:
+    """Return the share of leavers caught by lists of growing length, ranked within each as-of date."""
+    figure, axes = _figure("Gain: leavers caught by the length of the list", "share of customers listed", "share of leavers caught")
+    churned = rows["churned"].to_numpy(dtype=float)
+    sizes = rows.groupby("as_of_date")["customer_id"].transform("size").to_numpy()
+    for colour, (name, probability) in zip(COLOURS, probabilities.items(), strict=False):
+        depth = rank_within_dates(rows, probability) / sizes
+        order = np.argsort(depth, kind="stable")
+        caught = np.cumsum(churned[order]) / churned.sum()
+        axes.plot(*_thin(depth[order], caught), color=colour, label=name)  # type: ignore[attr-defined]
+    axes.plot([0, 1], [0, 1], color="black", lw=0.8, ls=":", label="chance")  # type: ignore[attr-defined]
+    axes.axvline(min(capacity / sizes.mean(), 1), color="#e08e0b", lw=1, label="the team's capacity")  # type: ignore[attr-defined]
+    axes.legend()  # type: ignore[attr-defined]
+    return figure

@@ -1,0 +1,92 @@
+"""Whether probabilities mean what they say: log loss, Brier score, calibration error, slope and intercept."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+EDGE = 1e-7
+BINS = 15
+NEWTON_STEPS = 25
+
+
+class Bins(NamedTuple):
+    """Equal-mass bins of a probability: the bin of each row, and the number of bins."""
+
+    of_row: np.ndarray
+    count: int
+
+
+def equal_mass_bins(probability: np.ndarray, count: int = BINS) -> Bins:
+    """Return bins that hold about as many rows each; rows with equal probability share one."""
+    edges = np.unique(np.quantile(probability, np.linspace(0, 1, count + 1)[1:-1]))
+    return Bins(np.searchsorted(edges, probability, side="right"), len(edges) + 1)
+
+
+def row_losses(probability: np.ndarray, churned: np.ndarray) -> dict[str, np.ndarray]:
+    """Return log loss and Brier score per row, shape (rows,) each; their weighted means are the metrics."""
+    clipped = np.clip(probability, EDGE, 1 - EDGE)
+    return {
+        "log_loss": -(churned * np.log(clipped) + (1 - churned) * np.log1p(-clipped)),
+        "brier": (probability - churned) ** 2,
+    }
+
+
+def calibration_error(
+    probability: np.ndarray, churned: np.ndarray, bins: Bins, weights: np.ndarray | None = None
+) -> float:
+    """Return the expected calibration error: mean distance of predicted and observed rate over equal-mass bins.
+
+    References
+    ----------
+    Naeini, Cooper, Hauskrecht 2015; equal-mass bins after Nixon et al. 2019.
+    """
+    weight = np.ones(len(churned)) if weights is None else weights
+    gap = np.bincount(bins.of_row, weight * (probability - churned), minlength=bins.count)
+    return float(np.abs(gap).sum() / weight.sum())
+
+
+def calibration_line(
+    probability: np.ndarray, churned: np.ndarray, weights: np.ndarray | None = None
+) -> tuple[float, float]:
+    """Return slope and intercept of the outcome regressed on the predicted log-odds (1 and 0 when perfect).
+
+    Not a number when the probabilities do not vary or the outcomes are separated.
+
+    References
+    ----------
+    Cox 1958; Van Calster et al. 2019 for slope and intercept as measures of calibration.
+    """
+    weight = np.ones(len(churned)) if weights is None else weights
+    clipped = np.clip(probability, EDGE, 1 - EDGE)
+    x = np.log(clipped) - np.log1p(-clipped)
+    if np.ptp(x) < EDGE:
+        return float("nan"), float("nan")
+    slope, intercept = 1.0, 0.0
+    for _ in range(NEWTON_STEPS):
+        p = 1 / (1 + np.exp(-np.clip(slope * x + intercept, -30, 30)))
+        residual, information = weight * (churned - p), weight * p * (1 - p)
+        gradient = np.array([(residual * x).sum(), residual.sum()])
+        cross = (information * x).sum()
+        hessian = np.array([[(information * x * x).sum(), cross], [cross, information.sum()]])
+        try:
+            step = np.linalg.solve(hessian, gradient)
+        except np.linalg.LinAlgError:
+            return float("nan"), float("nan")
+        slope, intercept = slope + step[0], intercept + step[1]
+        if np.abs(step).max() < 1e-6:
+            break
+    return float(slope), float(intercept)
+
+
+def reliability_table(probability: np.ndarray, churned: np.ndarray, bins: Bins) -> list[dict[str, float]]:
+    """Return one row per bin: `rows`, mean `predicted`, `observed` rate."""
+    rows = np.bincount(bins.of_row, minlength=bins.count)
+    predicted = np.bincount(bins.of_row, probability, minlength=bins.count)
+    observed = np.bincount(bins.of_row, churned, minlength=bins.count)
+    return [
+        {"rows": int(n), "predicted": float(p / n), "observed": float(o / n)}
+        for n, p, o in zip(rows, predicted, observed, strict=True)
+        if n
+    ]

@@ -1,0 +1,104 @@
+"""Contributions summed by cause, and the cause that raises a customer's risk most."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from churn.core.contract import CAUSES
+from churn.features.catalog import Catalog
+
+UNEXPLAINED = "unexplained"
+
+
+class CauseText(NamedTuple):
+    """A cause and the action that fits it, in words."""
+
+    en: str
+    ja: str
+    action_en: str
+    action_ja: str
+
+
+CAUSE_TEXTS: Mapping[str, CauseText] = MappingProxyType(
+    {
+        "low_engagement": CauseText(
+            "using the product less", "利用の減少",
+            "Tailored check-in: offer onboarding help and tips for what similar customers use",
+            "個別に連絡し、導入支援や類似顧客の活用例を案内する",
+        ),
+        "poor_support": CauseText(
+            "waiting for support", "サポートへの不満",
+            "A senior agent takes over the open issue and follows up after it is solved",
+            "上位担当者が問い合わせを引き継ぎ、解決後にも連絡する",
+        ),
+        "product_quality": CauseText(
+            "things that do not work", "製品品質の問題",
+            "Tell them what was fixed, consider a credit, and give their problem priority",
+            "修正内容を伝え、補償を検討し、優先的に対応する",
+        ),
+        "poor_experience": CauseText(
+            "a series of bad moments", "体験への不満",
+            "A personal call: listen, and close the loop on what they told us",
+            "直接電話して話を聞き、寄せられた声への対応を伝える",
+        ),
+        "pricing": CauseText(
+            "price against value", "料金への不満",
+            "Right-size the plan, or offer an annual or volume price",
+            "適切なプランへの変更、または年契約・数量割引を提案する",
+        ),
+        "missing_personalisation": CauseText(
+            "one size fits all", "個別対応の不足",
+            "Send recommendations made for them, by segment",
+            "顧客に合わせた提案を送る",
+        ),
+        "competition": CauseText(
+            "looking at alternatives", "他社の検討",
+            "Value review and roadmap talk; match an offer only where it pays",
+            "価値の確認と今後の計画を説明し、採算が合う場合のみ条件を合わせる",
+        ),
+        "unexpected_change": CauseText(
+            "something changed under them", "予期しない変更",
+            "Explain the change and help with the move",
+            "変更内容を説明し、移行を支援する",
+        ),
+        "payment_failure": CauseText(
+            "the payment fails", "支払いの失敗",
+            "Ask to update the payment method and set a retry; no discount",
+            "支払い方法の更新を依頼し、再請求を設定する（割引はしない）",
+        ),
+        "journey_stage": CauseText(
+            "where they are in their journey", "契約時期の影響",
+            "Success review before the next renewal or trial end",
+            "次の更新や試用終了の前に成果を確認する",
+        ),
+        UNEXPLAINED: CauseText(
+            "profile and base rate", "属性と基準率",
+            "Ordinary contact: nothing we see can be moved directly",
+            "通常の連絡（直接改善できる要因は見当たらない）",
+        ),
+    }
+)  # fmt: skip
+
+
+def sum_by_cause(values: np.ndarray, catalog: Catalog) -> pd.DataFrame:
+    """Return contributions summed by cause: shape (rows, causes), every cause of the taxonomy a column."""
+    membership = np.zeros((len(catalog.names), len(CAUSES)))
+    for position, feature in enumerate(catalog.features):
+        membership[position, CAUSES.index(feature.cause)] = 1.0
+    return pd.DataFrame(values @ membership, columns=list(CAUSES))
+
+
+def top_cause(by_cause: pd.DataFrame) -> np.ndarray:
+    """Return the cause that raises each row's risk most, shape (rows,).
+
+    `unexplained` only where no other cause raises it at all.
+    """
+    explained = by_cause.drop(columns=UNEXPLAINED)
+    best = explained.to_numpy().argmax(axis=1)
+    raises = explained.to_numpy().max(axis=1) > 0
+    return np.where(raises, np.array(explained.columns)[best], UNEXPLAINED)

@@ -1,0 +1,67 @@
+"""Exact contributions of features to the raw score, in log-odds."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from churn.core.errors import DataRefused
+from churn.modeling.bundle import Bundle
+from churn.modeling.encoding import feature_of_output
+
+TOLERANCE = 1e-6
+
+
+class Contributions(NamedTuple):
+    """`values` of shape (rows, features) in catalogue order; `base` is the score of nobody in particular.
+
+    For every row `base + values.sum() == raw_score`.
+    """
+
+    values: np.ndarray
+    base: float
+    raw_score: np.ndarray
+
+
+def explain_rows(bundle: Bundle, features: pd.DataFrame) -> Contributions:
+    """Return the contributions of every feature to every row's raw score.
+
+    Trees: LightGBM's own exact tree SHAP. Linear models: coefficient times centred value, which is exact SHAP for
+    independent features. One-hot columns add up to their feature.
+
+    Raises
+    ------
+    DataRefused
+        For models that have no exact contributions, and when contributions do not add up.
+
+    References
+    ----------
+    Lundberg et al. 2020, From local explanations to global understanding with explainable AI for trees.
+    """
+    pipeline = bundle.pipeline
+    model, encoder = pipeline.named_steps["model"], pipeline.named_steps["encode"]
+    encoded = np.asarray(encoder.transform(bundle.select(features)), dtype=float)
+    if hasattr(model, "booster_"):
+        values = np.asarray(model.booster_.predict(encoded, pred_contrib=True), dtype=float)
+        by_output, base = values[:, :-1], float(values[0, -1])
+    elif hasattr(model, "coef_"):
+        by_output, base = encoded * model.coef_[0], float(model.intercept_[0])
+    else:
+        raise DataRefused(
+            f"{type(model).__name__} has no exact contributions", code="no_contributions",
+            remedy="Explain and score with a LightGBM or a linear model",
+        )  # fmt: skip
+    owners = feature_of_output(encoder)
+    columns = {name: position for position, name in enumerate(bundle.catalog.names)}
+    summed = np.zeros((len(encoded), len(columns)))
+    np.add.at(summed.T, [columns[name] for name in owners], by_output.T)
+    raw = bundle.raw_score(features)
+    gap = np.abs(summed.sum(axis=1) + base - raw).max(initial=0.0)
+    if gap > TOLERANCE * max(1.0, float(np.abs(raw).max(initial=0.0))):
+        raise DataRefused(
+            f"contributions miss the raw score by up to {gap:.2g}", code="contributions_do_not_add_up",
+            remedy="The model file and the encoder do not belong together: train again",
+        )  # fmt: skip
+    return Contributions(summed, base, raw)

@@ -1,0 +1,72 @@
+"""Pictures of contributions: beeswarm, bar, waterfall, and contributions by cause."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import matplotlib as mpl
+
+mpl.use("Agg")
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import shap
+from matplotlib.figure import Figure
+
+from churn.explanation.causes import CAUSE_TEXTS
+from churn.explanation.contributions import Contributions
+from churn.features.catalog import Catalog
+
+
+def plot_contributions(
+    contributions: Contributions, features: pd.DataFrame, catalog: Catalog, max_shown: int
+) -> Mapping[str, Figure]:
+    """Return the shap pictures of a set of rows: `beeswarm`, `bar`, and the `waterfall` of its riskiest row."""
+    explanation = shap.Explanation(
+        values=contributions.values,
+        base_values=np.full(len(contributions.values), contributions.base),
+        data=_numbers(features, catalog),
+        feature_names=[feature.en for feature in catalog.features],
+    )
+    riskiest = int(contributions.raw_score.argmax())
+    shown = {**{"max_display": max_shown}, "show": False}
+    # Only the beeswarm's jitter is random; a generator of its own keeps the picture the same from run to run.
+    return {
+        "beeswarm": _drawn(lambda: shap.plots.beeswarm(explanation, **shown), "What moves the risk, customer by customer"),
+        "bar": _drawn(lambda: shap.plots.bar(explanation, **shown), "What moves the risk most, on average"),
+        "waterfall": _drawn(lambda: shap.plots.waterfall(explanation[riskiest], **shown), "The riskiest customer's score"),
+    }
+
+
+def plot_causes(by_cause: pd.DataFrame) -> Figure:
+    """Return the mean contribution that raises risk, by cause."""
+    raised = by_cause.clip(lower=0).mean().sort_values()
+    figure = Figure(figsize=(7.2, 4.6), layout="constrained")
+    axes = figure.subplots()
+    axes.barh([CAUSE_TEXTS[cause].en for cause in raised.index], raised.to_numpy(), color="#1f6fb2")
+    axes.set(title="What raises the risk, by cause", xlabel="mean raising contribution (log-odds)")
+    axes.grid(axis="x", alpha=0.25)
+    return figure
+
+
+def _numbers(features: pd.DataFrame, catalog: Catalog) -> np.ndarray:
+    columns = []
+    for feature in catalog.features:
+        values = features[feature.name]
+        codes = values.astype("category").cat.codes if feature.kind == "category" else values
+        columns.append(codes.to_numpy(dtype=float))
+    return np.column_stack(columns)
+
+
+def _drawn(draw: object, title: str) -> Figure:
+    plt.figure()
+    state = np.random.get_state()  # noqa: NPY002 - shap draws from the global generator
+    np.random.seed(0)  # noqa: NPY002
+    try:
+        draw()  # type: ignore[operator]
+    finally:
+        np.random.set_state(state)  # noqa: NPY002
+    figure = plt.gcf()
+    figure.suptitle(title, y=1.02)
+    return figure

@@ -1,0 +1,89 @@
+"""Reasons in plain words: what raises a customer's risk, with the customer's own numbers.
+
+A reason says what goes together with the risk; it does not claim a cause is proved. Only contributions that raise the
+risk become reasons, and features that tell the same fact (one topic) become one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from churn.core.settings import Language
+from churn.features.catalog import Catalog, Feature
+
+NOT_KNOWN: Mapping[Language, str] = {"en": "not known", "ja": "不明"}
+_ONE = re.compile(r"\b1 (day|hour|action|month|ticket|payment|kind|time)s\b")
+
+
+def choose_reasons(values: np.ndarray, catalog: Catalog, count: int) -> list[list[Feature]]:
+    """Return for each row the features that speak for its strongest topics, at most `count`, strongest first.
+
+    Parameters
+    ----------
+    values
+        Contributions, shape (rows, features).
+    """
+    topics = sorted({feature.topic for feature in catalog.features})
+    place = {topic: number for number, topic in enumerate(topics)}
+    of_feature = np.array([place[feature.topic] for feature in catalog.features])
+    by_topic = np.zeros((len(values), len(topics)))
+    np.add.at(by_topic.T, of_feature, values.T)
+    order = np.argsort(-by_topic, axis=1, kind="stable")[:, :count]
+    chosen = []
+    for row, best in enumerate(order):
+        raising = [topic for topic in best if by_topic[row, topic] > 0]
+        chosen.append([_speaker(values[row], of_feature == topic, catalog) for topic in raising])
+    return chosen
+
+
+def _speaker(contributions: np.ndarray, is_member: np.ndarray, catalog: Catalog) -> Feature:
+    return catalog.features[int(np.where(is_member, contributions, -np.inf).argmax())]
+
+
+def write_reason(feature: Feature, row: Mapping[str, Any], typical: Mapping[str, Any], language: Language) -> str:
+    """Return one reason as a sentence.
+
+    Parameters
+    ----------
+    feature
+        The feature that speaks.
+    row
+        The customer's feature values.
+    typical
+        Median or most frequent values of the rows the model was fitted on.
+    """
+    value_of = feature.value_of or feature.name
+    template = feature.reason_ja if language == "ja" else feature.reason_en
+    text = template.format(
+        value=_shown(row.get(value_of), language),
+        prior=_shown(row.get(feature.prior_of) if feature.prior_of else None, language),
+        typical=_shown(typical.get(value_of), language),
+    )
+    return _ONE.sub(r"1 \1", text) if language == "en" else text
+
+
+def write_reasons(
+    chosen: Sequence[Sequence[Feature]], features: pd.DataFrame, typical: Mapping[str, Any], language: Language
+) -> list[list[str]]:
+    """Return the sentences of every row, in the order chosen."""
+    records = features.to_dict("records")
+    return [
+        [write_reason(feature, row, typical, language) for feature in speakers]
+        for speakers, row in zip(chosen, records, strict=True)
+    ]
+
+
+def _shown(value: Any, language: Language) -> str:
+    if value is None or (isinstance(value, float) and not np.isfinite(value)) or value is pd.NA:
+        return NOT_KNOWN[language]
+    if isinstance(value, str):
+        return value
+    number = float(value)
+    if abs(number - round(number)) < 1e-9 or abs(number) >= 1000:
+        return f"{number:,.0f}"
+    return f"{number:,.1f}" if abs(number) >= 10 else f"{number:,.2f}".rstrip("0").rstrip(".")

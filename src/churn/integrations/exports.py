@@ -1,0 +1,143 @@
+"""A list as text on screen, CSV, JSON or Excel, safe to open in a spreadsheet."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import pandas as pd
+
+from churn.core.settings import Language
+from churn.integrations.store import output_errors
+
+Format = Literal["table", "csv", "json", "xlsx"]
+DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n")
+DECIMALS = {"churn_probability": 4, "mrr": 2, "mrr_at_risk": 2}
+SCREEN: Mapping[Language, Mapping[str, str]] = {
+    "en": {
+        "list_position": "#", "customer_id": "customer", "churn_probability": "risk", "risk_band": "band",
+        "mrr_at_risk": "at risk / month", "cause_text": "main cause", "reasons": "why", "action": "what to do",
+    },
+    "ja": {
+        "list_position": "順", "customer_id": "顧客", "churn_probability": "解約確率", "risk_band": "区分",
+        "mrr_at_risk": "月額リスク", "cause_text": "主な要因", "reasons": "理由", "action": "対応",
+    },
+}  # fmt: skip
+
+
+def to_records(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return one plain mapping per row: numbers rounded for people, missing values as None."""
+    return [{key: _plain(key, value) for key, value in row.items()} for row in rows.to_dict("records")]
+
+
+def to_json(rows: pd.DataFrame) -> str:
+    """Return the rows as a JSON array of objects."""
+    return json.dumps(to_records(rows), ensure_ascii=False, indent=2)
+
+
+def to_csv(rows: pd.DataFrame) -> str:
+    """Return the rows as CSV, reasons in columns of their own; text that a spreadsheet would run is made neutral."""
+    records = [_spread(record) for record in to_records(rows)]
+    header = list(records[0]) if records else _header(rows)
+    buffer = io.StringIO()
+    writer = csv.writer(buffer)
+    writer.writerow(header)
+    writer.writerows([[neutral(record.get(name)) for name in header] for record in records])
+    return buffer.getvalue()
+
+
+def write_xlsx(rows: pd.DataFrame, path: Path) -> None:
+    """Write the rows as an Excel sheet: text cells for text (ids keep their zeros), numbers as numbers."""
+    import xlsxwriter
+
+    records = [_spread(record) for record in to_records(rows)]
+    header = list(records[0]) if records else _header(rows)
+    options = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False, "in_memory": True}
+    temporary = path.with_name(f".{path.name}.tmp")
+    with output_errors(path):
+        try:
+            with xlsxwriter.Workbook(str(temporary), options) as book:
+                sheet = book.add_worksheet("at risk")
+                bold, text = book.add_format({"bold": True}), book.add_format({"num_format": "@"})
+                for column, name in enumerate(header):
+                    sheet.write_string(0, column, name, bold)
+                    for line, record in enumerate(records, start=1):
+                        _write_cell(sheet, line, column, record.get(name), text)
+                sheet.freeze_panes(1, 2)
+                sheet.autofilter(0, 0, max(len(records), 1), max(len(header) - 1, 0))
+                sheet.autofit()
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def print_table(rows: pd.DataFrame, language: Language, currency: str) -> None:
+    """Print the rows for reading on a screen."""
+    from rich.console import Console
+    from rich.table import Table
+
+    titles = {k: v for k, v in SCREEN[language].items() if k in rows and not rows[k].isna().all()}
+    table = Table(show_lines=True, title=f"{rows['as_of_date'].iloc[0]}" if len(rows) else None)
+    for name, title in titles.items():
+        numeric = name in ("list_position", "churn_probability", "mrr_at_risk")
+        table.add_column(title, justify="right" if numeric else "left", overflow="fold")
+    for record in to_records(rows):
+        table.add_row(*[_on_screen(name, record[name], currency) for name in titles])
+    Console().print(table)
+
+
+def neutral(value: Any) -> Any:
+    """Return text that no spreadsheet runs as a formula; numbers as they are.
+
+    Examples
+    --------
+    >>> neutral("=1+1"), neutral(-3.5), neutral("00123")
+    ("'=1+1", -3.5, '00123')
+    """
+    return f"'{value}" if isinstance(value, str) and value.startswith(DANGEROUS) else value
+
+
+def _plain(name: str, value: Any) -> Any:
+    if isinstance(value, list):
+        return value
+    if value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value)):
+        return None
+    return round(value, DECIMALS[name]) if name in DECIMALS else value
+
+
+def _spread(record: Mapping[str, Any]) -> dict[str, Any]:
+    spread: dict[str, Any] = {}
+    for name, value in record.items():
+        if name == "reasons":
+            spread |= {f"reason_{n + 1}": value[n] if n < len(value) else None for n in range(max(3, len(value)))}
+        else:
+            spread[name] = value
+    return spread
+
+
+def _header(rows: pd.DataFrame) -> list[str]:
+    return list(_spread({name: [] if name == "reasons" else None for name in rows.columns}))
+
+
+def _write_cell(sheet: Any, line: int, column: int, value: Any, text: Any) -> None:
+    if value is None:
+        return
+    if isinstance(value, str):
+        sheet.write_string(line, column, value, text)
+    else:
+        sheet.write_number(line, column, value)
+
+
+def _on_screen(name: str, value: Any, currency: str) -> str:
+    if value is None:
+        return ""
+    if name == "churn_probability":
+        return f"{value:.1%}"
+    if name == "mrr_at_risk":
+        return f"{value:,.0f} {currency}"
+    return "\n".join(f"• {reason}" for reason in value) if isinstance(value, list) else str(value)

@@ -1,0 +1,34 @@
+"""Data sets as pandas frames, where scikit-learn, LightGBM and SHAP begin."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import ibis.expr.types as ir
+import pandas as pd
+import pyarrow.parquet as pq
+
+from churn.features.catalog import Catalog
+from churn.integrations.layers import Layer
+
+
+def read_matrix(dataset: Layer) -> tuple[pd.DataFrame, Catalog]:
+    """Return the labelled rows of a data set's matrix and its catalogue.
+
+    Grain customer x as-of date, in that order of dates; `as_of_date` is a timestamp, `churned` 0 or 1.
+    """
+    frame = read_frame(dataset.path("matrix"))
+    labelled = frame[frame["churned"].notna()].reset_index(drop=True)
+    return labelled.assign(churned=labelled["churned"].astype(int)), Catalog.from_rows(dataset.manifest["catalog"])
+
+
+def read_frame(path: Path) -> pd.DataFrame:
+    """Return a Parquet file as a frame with `as_of_date` as a timestamp."""
+    frame: pd.DataFrame = pq.read_table(path).to_pandas()
+    return frame.assign(as_of_date=pd.to_datetime(frame["as_of_date"]))
+
+
+def to_frame(table: ir.Table) -> pd.DataFrame:
+    """Return an expression as a frame with `as_of_date` as a timestamp."""
+    frame: pd.DataFrame = table.to_pyarrow().to_pandas()
+    return frame.assign(as_of_date=pd.to_datetime(frame["as_of_date"]))

@@ -1,0 +1,100 @@
+"""Published lists: files named by their content, and a manifest that is swapped last.
+
+A reader opens what the manifest names, so it sees the former list or the new one, never half of one. Publishing the
+same date again replaces it; the same content gives the same file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from churn.core.errors import DataRefused
+from churn.integrations.locks import hold_lock
+from churn.integrations.store import output_errors, read_json, write_json
+
+MANIFEST = "manifest.json"
+
+
+def publish(folder: Path, as_of: date, tables: Mapping[str, pd.DataFrame], facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Publish the tables (`scores`, `worklist`) of a date and return its manifest entry.
+
+    Raises
+    ------
+    RunLocked
+        When another run is publishing.
+    OutputFailed
+        When a file cannot be written; the former list stands.
+    """
+    with hold_lock(folder / ".lock"), output_errors(folder):
+        manifest = read_json(folder / MANIFEST) if (folder / MANIFEST).is_file() else {"dates": {}}
+        entry: dict[str, Any] = {**facts, "files": {}, "rows": {}}
+        for name, table in tables.items():
+            entry["files"][name] = _write_named_by_content(folder, f"{name}-{as_of}", table)
+            entry["rows"][name] = len(table)
+        manifest["dates"][str(as_of)] = entry
+        write_json(folder / MANIFEST, manifest)
+        _remove_unreferenced(folder, manifest)
+    return entry
+
+
+def read_published(folder: Path, as_of: str, table: str) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Return a published table of a date (`latest` for the newest) and its manifest entry.
+
+    Raises
+    ------
+    DataRefused
+        When no list of that date was published; the dates there are get listed.
+    """
+    try:
+        return _read_once(folder, as_of, table)
+    except FileNotFoundError:  # replaced between the manifest and the file: the manifest now names another
+        return _read_once(folder, as_of, table)
+
+
+def _read_once(folder: Path, as_of: str, table: str) -> tuple[pd.DataFrame, dict[str, Any]]:
+    dates = read_json(folder / MANIFEST)["dates"] if (folder / MANIFEST).is_file() else {}
+    wanted = max(dates, default="") if as_of == "latest" else as_of
+    if wanted not in dates:
+        known = ", ".join(sorted(dates)[-5:]) or "none yet"
+        raise DataRefused(
+            f"no list of {as_of} has been published (there are: {known})", code="no_list",
+            remedy="Run 'churn score --as-of DATE' with the same overrides first",
+        )  # fmt: skip
+    entry = dates[wanted]
+    frame: pd.DataFrame = pq.read_table(folder / entry["files"][table]).to_pandas()
+    return frame, entry
+
+
+def _write_named_by_content(folder: Path, stem: str, table: pd.DataFrame) -> str:
+    buffer = io.BytesIO()
+    pq.write_table(pa.Table.from_pandas(table, preserve_index=False), buffer, compression="zstd")
+    content = buffer.getvalue()
+    name = f"{stem}-{hashlib.sha256(content).hexdigest()[:12]}.parquet"
+    temporary = folder / f".{name}.{os.getpid()}.tmp"
+    try:
+        with temporary.open("wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.replace(folder / name)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return name
+
+
+def _remove_unreferenced(folder: Path, manifest: Mapping[str, Any]) -> None:
+    """Remove what no entry names: a replaced date's former files, and what a killed run left."""
+    named = {file for entry in manifest["dates"].values() for file in entry["files"].values()}
+    for path in [*folder.glob("*.parquet"), *folder.glob(".*.tmp")]:
+        if path.name not in named:
+            path.unlink(missing_ok=True)

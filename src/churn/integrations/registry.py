@@ -1,0 +1,169 @@
+"""Registered versions: storing a bundle, finding one by alias or number, and moving the champion alias."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from importlib.metadata import version as installed
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from churn.core.errors import DependencyDown
+from churn.core.settings import ChurnSettings
+from churn.integrations.bundles import read_bundle, write_bundle
+from churn.integrations.tracking import connect
+from churn.modeling.bundle import Bundle
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities.model_registry import ModelVersion
+
+CHAMPION, CHALLENGER = "champion", "challenger"
+CHECKSUM_TAG = "bundle.sha256"
+GATE_TAG = "gate"
+
+
+@dataclass(frozen=True)
+class RegisteredModel:
+    """A loaded version: its bundle, number and the run that trained it."""
+
+    bundle: Bundle
+    name: str
+    version: str
+    run_id: str
+
+
+def model_name(settings: ChurnSettings) -> str:
+    """Return the registered name of a source's models."""
+    return f"churn-{settings.source.name}"
+
+
+def register_bundle(bundle: Bundle, settings: ChurnSettings, run_id: str, example: pd.DataFrame) -> str:
+    """Log a bundle as a model of the open run with signature and pinned requirements, and register it.
+
+    Returns
+    -------
+    str
+        The version number.
+    """
+    import mlflow
+    from mlflow.models import infer_signature
+
+    code = Path(__file__).with_name("pyfunc_model.py")
+    pins = [f"{package}=={installed(package)}" for package in ("scikit-learn", "lightgbm", "pandas", "skops", "numpy")]
+    features = bundle.select(example).head(5)
+    signature = infer_signature(features, pd.Series([0.5] * len(features), name="churn_probability"))
+    with tempfile.TemporaryDirectory() as folder:
+        checksum = write_bundle(bundle, Path(folder) / "bundle")
+        info = mlflow.pyfunc.log_model(
+            name="model",
+            python_model=str(code),
+            artifacts={"bundle": str(Path(folder) / "bundle")},
+            model_config={"checksum": checksum},
+            signature=signature,
+            pip_requirements=pins,
+        )
+    client = mlflow.MlflowClient()
+    name = model_name(settings)
+    if not client.search_registered_models(f"name = '{name}'"):
+        client.create_registered_model(name)
+    made = client.create_model_version(
+        name, info.model_uri, run_id, tags={CHECKSUM_TAG: checksum, "model": bundle.model_name}, model_id=info.model_id
+    )
+    return str(made.version)
+
+
+def apply_gate(settings: ChurnSettings, version: str, has_passed: bool, reasons: tuple[str, ...]) -> str:
+    """Record the gate's verdict on a version and move aliases; return what became of it.
+
+    The first version that passes becomes champion; a later one that passes becomes challenger; one that does not pass
+    gets no alias.
+    """
+    client, _ = connect(settings)
+    name = model_name(settings)
+    client.set_model_version_tag(name, version, GATE_TAG, "passed" if has_passed else "failed")
+    client.set_model_version_tag(name, version, "gate.reasons", "; ".join(reasons)[:4000])
+    if not has_passed:
+        return "registered, not promoted"
+    alias = CHALLENGER if _aliased(client, name, CHAMPION) else CHAMPION
+    client.set_registered_model_alias(name, alias, version)
+    return alias
+
+
+def load_model(settings: ChurnSettings, wanted: str) -> RegisteredModel:
+    """Return a registered version by alias (`champion`, `challenger`), `latest`, or number.
+
+    Raises
+    ------
+    DependencyDown
+        When there is no such version (the versions there are get listed), or its files are damaged.
+    """
+    import mlflow
+
+    client, _ = connect(settings)
+    name = model_name(settings)
+    found = _find(client, name, wanted)
+    if found is None:
+        raise DependencyDown(f"{name} has no version '{wanted}'. {_describe_versions(client, name)}")
+    checksum = found.tags.get(CHECKSUM_TAG, "")
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            path = mlflow.artifacts.download_artifacts(f"models:/{name}/{found.version}", dst_path=folder)
+            bundle = read_bundle(Path(path) / "artifacts" / "bundle", checksum)
+        except DependencyDown as error:
+            raise DependencyDown(f"{name} version {found.version}: {error}") from error
+        except Exception as error:
+            raise DependencyDown(
+                f"{name} version {found.version} cannot be fetched: {str(error).splitlines()[0]}. "
+                f"{_describe_versions(client, name)}"
+            ) from error
+    return RegisteredModel(bundle, name, str(found.version), str(found.run_id))
+
+
+def promote(settings: ChurnSettings, version: str, why: str) -> None:
+    """Move the champion alias to a version by hand and record why.
+
+    Raises
+    ------
+    DependencyDown
+        When there is no such version.
+    """
+    client, _ = connect(settings)
+    name = model_name(settings)
+    found = _find(client, name, version)
+    if found is None:
+        raise DependencyDown(f"{name} has no version '{version}'. {_describe_versions(client, name)}")
+    client.set_model_version_tag(name, found.version, "promoted.why", why)
+    client.set_registered_model_alias(name, CHAMPION, found.version)
+
+
+def _aliased(client: MlflowClient, name: str, alias: str) -> ModelVersion | None:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return client.get_model_version_by_alias(name, alias)
+    except MlflowException:
+        return None
+
+
+def _find(client: MlflowClient, name: str, wanted: str) -> ModelVersion | None:
+    versions = _versions(client, name)
+    if wanted in (CHAMPION, CHALLENGER):
+        return _aliased(client, name, wanted)
+    if wanted == "latest":
+        return versions[-1] if versions else None
+    return next((v for v in versions if str(v.version) == wanted), None)
+
+
+def _versions(client: MlflowClient, name: str) -> list[ModelVersion]:
+    return sorted(client.search_model_versions(f"name = '{name}'"), key=lambda v: int(v.version))
+
+
+def _describe_versions(client: MlflowClient, name: str) -> str:
+    versions = _versions(client, name)
+    if not versions:
+        return "Nothing is registered yet: run 'churn train' with the same overrides first"
+    listed = ", ".join(f"{v.version} (gate {v.tags.get(GATE_TAG, 'unknown')})" for v in versions[-5:])
+    return f"Versions there are: {listed}. To use one: churn promote VERSION --why TEXT, with the same overrides"

@@ -1,0 +1,83 @@
+"""A fitted model with all that is needed to use it again: columns, calibrator, words, settings, fingerprints."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.pipeline import Pipeline
+
+from churn.core.errors import DataRefused
+from churn.features.catalog import Catalog
+from churn.modeling.calibration import Calibrator, logit
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """What `fit_bundle` gives and what is stored, registered and loaded for scoring.
+
+    Parameters
+    ----------
+    pipeline
+        Fitted scikit-learn pipeline `encode` -> `model`.
+    calibrator
+        Raw score to probability.
+    catalog
+        The features, in column order.
+    problem
+        The settings (cohort, label, windows, features) under which the features were built.
+    base_rate
+        Share of churners in the rows the model was fitted on.
+    typical
+        Median (numbers) or most frequent value (categories) of each feature there.
+    last_fit_date
+        Last as-of date that model or calibrator has seen, ISO.
+    """
+
+    pipeline: Pipeline
+    calibrator: Calibrator
+    catalog: Catalog
+    model_name: str
+    problem: Mapping[str, Any]
+    base_rate: float
+    typical: Mapping[str, Any] = field(default_factory=dict)
+    last_fit_date: str = ""
+
+    def raw_score(self, features: pd.DataFrame) -> np.ndarray:
+        """Return log-odds before calibration, shape (rows,), by column name, never by position."""
+        return raw_score_of(self.pipeline, self.select(features))
+
+    def probability(self, raw_score: np.ndarray) -> np.ndarray:
+        """Return calibrated probabilities, shape (rows,)."""
+        return self.calibrator.predict(raw_score)
+
+    def select(self, features: pd.DataFrame) -> pd.DataFrame:
+        """Return the model's columns in its order.
+
+        Raises
+        ------
+        DataRefused
+            When a column of the model is not there.
+        """
+        absent = [name for name in self.catalog.names if name not in features.columns]
+        if absent:
+            raise DataRefused(
+                f"the model needs {len(absent)} features that are not there: {', '.join(absent[:5])}",
+                code="feature_mismatch",
+                remedy="Score with the features the model was trained on, or train again",
+            )
+        return features[self.catalog.names]
+
+
+def raw_score_of(pipeline: Pipeline, features: pd.DataFrame) -> np.ndarray:
+    """Return the log-odds of a fitted pipeline, shape (rows,)."""
+    model = pipeline.named_steps["model"]
+    encoded = pipeline.named_steps["encode"].transform(features)
+    if hasattr(model, "booster_"):
+        return np.asarray(model.booster_.predict(encoded, raw_score=True), dtype=float)
+    if hasattr(model, "decision_function"):
+        return np.asarray(model.decision_function(encoded), dtype=float)
+    return logit(np.asarray(model.predict_proba(encoded), dtype=float)[:, 1])

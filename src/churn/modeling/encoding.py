@@ -1,0 +1,80 @@
+"""Inputs of estimators: encoders that are fitted with the model, inside the fold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+from sklearn.compose import ColumnTransformer
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, StandardScaler
+
+RARE = 20
+
+
+def signed_log1p(values: np.ndarray) -> np.ndarray:
+    """Return sign(x) * log(1 + |x|): counts and amounts with long tails become comparable."""
+    return np.sign(values) * np.log1p(np.abs(values))
+
+
+def build_encoder(
+    encoding: Literal["trees", "linear"], numbers: Sequence[str], categories: Sequence[str]
+) -> ColumnTransformer:
+    """Return the unfitted encoder of a feature frame.
+
+    `trees`: numbers as they are (missing included), categories as integer codes in the order of their names, unseen
+    and missing ones as -1; one output column per feature, in the order numbers, categories.
+    `linear`: numbers imputed by their median, log-compressed and scaled; categories one-hot and centred, rare ones
+    together. Every output has mean zero on the fitted rows, so coefficient times value is its exact contribution.
+    """
+    if encoding == "trees":
+        codes = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1, encoded_missing_value=-1)
+        return ColumnTransformer([("numbers", "passthrough", list(numbers)), ("categories", codes, list(categories))])
+    scaled = make_pipeline(
+        SimpleImputer(strategy="median", keep_empty_features=True), FunctionTransformer(signed_log1p), StandardScaler()
+    )
+    one_hot = make_pipeline(
+        OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=RARE, sparse_output=False),
+        StandardScaler(with_std=False),
+    )
+    return ColumnTransformer([("numbers", scaled, list(numbers)), ("categories", one_hot, list(categories))])
+
+
+def build_pipeline(
+    encoding: Literal["trees", "linear"], numbers: Sequence[str], categories: Sequence[str], estimator: Any
+) -> Pipeline:
+    """Return the unfitted pipeline `encode` -> `model`."""
+    return Pipeline([("encode", build_encoder(encoding, numbers, categories)), ("model", estimator)])
+
+
+def feature_of_output(encoder: ColumnTransformer) -> list[str]:
+    """Return, for every output column of a fitted encoder, the feature it comes from."""
+    numbers, categories = (list(columns) for _, _, columns in encoder.transformers[:2])
+    fitted = encoder.named_transformers_["categories"]
+    if not categories or not isinstance(fitted, Pipeline):
+        return [*numbers, *categories]
+    widths = _widths(fitted[0])
+    return [*numbers, *(name for name, width in zip(categories, widths, strict=True) for _ in range(width))]
+
+
+def _widths(fitted: OneHotEncoder) -> list[int]:
+    infrequent = fitted.infrequent_categories_
+    return [
+        len(kept) - (len(rare) if rare is not None else 0) + (1 if rare is not None else 0)
+        for kept, rare in zip(fitted.categories_, infrequent, strict=True)
+    ]
+
+
+def known_categories(encoder: ColumnTransformer) -> dict[str, list[str]]:
+    """Return the values each category column had when the encoder was fitted."""
+    columns = list(encoder.transformers[1][2])
+    if not columns:
+        return {}
+    fitted = encoder.named_transformers_["categories"]
+    codes = fitted[0] if isinstance(fitted, Pipeline) else fitted
+    return {
+        name: [v for v in values if isinstance(v, str)]
+        for name, values in zip(columns, codes.categories_, strict=True)
+    }

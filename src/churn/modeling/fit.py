@@ -1,0 +1,119 @@
+"""Fitted bundles: the model on the earlier rows, its calibrator on later ones, and the two baselines beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression
+
+from churn.core.errors import DataRefused
+from churn.core.settings import SourceSettings
+from churn.features.catalog import Catalog
+from churn.modeling.bundle import Bundle
+from churn.modeling.calibration import fit_calibrator
+from churn.modeling.encoding import build_pipeline
+from churn.snapshots.splits import Fold
+
+TARGET = "churned"
+RECENCY = ("eng_activity_recency_days", "sub_terms_age_days", "prof_age_days")
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """An estimator to be fitted: its name, how inputs are encoded, the unfitted object, and the columns it may use."""
+
+    name: str
+    encoding: Literal["trees", "linear"]
+    estimator: Any
+    columns: tuple[str, ...] = ()
+
+
+def recency_rule(catalog: Catalog, source: SourceSettings) -> Candidate:
+    """Return the baseline every model must beat: one number, "how long ago", and nothing else.
+
+    A logistic regression on the logarithm of that one column, so that it has probabilities; its ranking is the rule's.
+
+    Raises
+    ------
+    DataRefused
+        When no column says how long ago anything was.
+    """
+    wanted = (source.recency_column,) if source.recency_column else RECENCY
+    column = next((name for name in wanted if name in catalog), None)
+    if column is None:
+        raise DataRefused(
+            f"no feature tells how long ago something happened (looked for {', '.join(str(w) for w in wanted)})",
+            code="no_recency",
+            remedy="Name one under recency_column in the source file",
+        )
+    return Candidate("recency", "linear", LogisticRegression(C=1e6, max_iter=1000), (column,))
+
+
+def fit_bundle(
+    matrix: pd.DataFrame,
+    fold: Fold,
+    candidate: Candidate,
+    catalog: Catalog,
+    calibration: Literal["none", "sigmoid", "isotonic"],
+    problem: Mapping[str, Any],
+) -> Bundle:
+    """Return the candidate fitted on the fold's `fit` rows and calibrated on its `calibrate` rows.
+
+    Parameters
+    ----------
+    matrix
+        Labelled rows: `customer_id`, `as_of_date`, `churned` and the catalogue's columns.
+    """
+    used = Catalog([f for f in catalog.features if not candidate.columns or f.name in candidate.columns])
+    numbers = [f.name for f in used.features if f.kind == "number"]
+    ordered = Catalog([*(used[n] for n in numbers), *(used[n] for n in used.categories)])
+    pipeline = build_pipeline(candidate.encoding, numbers, used.categories, clone(candidate.estimator))
+    rows, target = matrix.loc[fold.fit], matrix.loc[fold.fit, TARGET].to_numpy(dtype=int)
+    pipeline.fit(rows[ordered.names], target)
+    seen = fold.fit | fold.calibrate
+    bundle = Bundle(
+        pipeline, fit_calibrator("none", np.empty(0), np.empty(0)), ordered, candidate.name, problem,
+        base_rate=float(matrix.loc[seen, TARGET].mean()), typical=describe_typical(rows, ordered),
+        last_fit_date=str(matrix.loc[seen, "as_of_date"].max().date()),
+    )  # fmt: skip
+    later = matrix.loc[fold.calibrate]
+    raw = bundle.raw_score(later) if len(later) else np.empty(0)
+    return Bundle(
+        **{**bundle.__dict__, "calibrator": fit_calibrator(calibration, raw, later[TARGET].to_numpy(dtype=int))}
+    )
+
+
+def describe_typical(rows: pd.DataFrame, catalog: Catalog) -> dict[str, Any]:
+    """Return the median of each number and the most frequent value of each category, for use in reasons."""
+    typical: dict[str, Any] = {}
+    for feature in catalog.features:
+        values = rows[feature.name].dropna()
+        if len(values):
+            typical[feature.name] = float(values.median()) if feature.kind == "number" else str(values.mode().iloc[0])
+    return typical
+
+
+def require_outcomes(matrix: pd.DataFrame, folds: list[Fold], least: int) -> None:
+    """Refuse rows with one class only or too few churners to learn from or to measure with.
+
+    Raises
+    ------
+    DataRefused
+        Naming the part and its counts.
+    """
+    for fold in folds:
+        for part, needed in (("fit", least), ("calibrate", max(least // 10, 1)), ("test", max(least // 5, 1))):
+            target = matrix.loc[getattr(fold, part), TARGET]
+            positives, rows = int(target.sum()), len(target)
+            if positives < needed or positives == rows:
+                raise DataRefused(
+                    f"the '{part}' rows of {fold.name} hold {positives:,} churned and {rows - positives:,} stayed; "
+                    f"at least {needed:,} churned and one stayed are needed",
+                    code="too_few_positives",
+                    remedy="Take more dates or a longer horizon, or lower evaluation.min_positives and mind the intervals",
+                )

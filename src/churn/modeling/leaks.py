@@ -1,0 +1,60 @@
+"""The leak alarm: features that alone know the outcome too well."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from scipy.stats import rankdata
+
+from churn.core.errors import DataRefused
+from churn.features.catalog import Catalog
+from churn.modeling.fit import TARGET
+
+LEAST_ROWS_PER_CATEGORY = 50
+
+
+def single_feature_aucs(rows: pd.DataFrame, catalog: Catalog) -> dict[str, float]:
+    """Return for each feature its AUC alone, in whichever direction it ranks better (0.5 to 1).
+
+    Missing values form a group of their own at the low end; categories are ranked by their churn rate.
+    """
+    target = rows[TARGET].to_numpy(dtype=bool)
+    return {feature.name: _auc(_as_numbers(rows[feature.name], target, feature.kind), target) for feature in catalog.features}
+
+
+def raise_leak_alarm(aucs: dict[str, float], limit: float) -> None:
+    """Refuse to train when a feature alone ranks better than any honest one does.
+
+    Raises
+    ------
+    DataRefused
+        Naming the suspects, best first.
+    """
+    suspects = sorted((name for name, auc in aucs.items() if auc > limit), key=lambda name: -aucs[name])
+    if suspects:
+        listed = ", ".join(f"{name} (AUC {aucs[name]:.3f})" for name in suspects[:5])
+        raise DataRefused(
+            f"{len(suspects)} feature{'s' if len(suspects) > 1 else ''} alone rank the outcome above AUC {limit:g}: {listed}",
+            code="suspected_leak",
+            remedy="A column that exists because they left is a leak: leave it out of the mapping. "
+            "If it is honest, raise evaluation.max_single_feature_auc and say why",
+        )
+
+
+def _as_numbers(values: pd.Series, target: np.ndarray, kind: str) -> np.ndarray:
+    if kind == "number":
+        numbers = values.to_numpy(dtype=float)
+        return np.where(np.isnan(numbers), -np.inf, numbers)
+    frame = pd.DataFrame({"value": values.astype("object").fillna(""), "target": target})
+    grouped = frame.groupby("value")["target"].agg(["mean", "size"])
+    rate = grouped["mean"].where(grouped["size"] >= LEAST_ROWS_PER_CATEGORY, target.mean())
+    return frame["value"].map(rate).to_numpy(dtype=float)
+
+
+def _auc(values: np.ndarray, target: np.ndarray) -> float:
+    positives, negatives = int(target.sum()), int((~target).sum())
+    if not positives or not negatives:
+        return 0.5
+    ranks = rankdata(values)
+    auc = (ranks[target].sum() - positives * (positives + 1) / 2) / (positives * negatives)
+    return float(max(auc, 1 - auc))

@@ -1,0 +1,34 @@
+"""The list a team works from: within capacity, ordered, with a random part left uncontacted where that is wanted."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+import pandas as pd
+
+from churn.core.settings import PolicySettings
+
+
+def build_worklist(scores: pd.DataFrame, policy: PolicySettings) -> pd.DataFrame:
+    """Return the customers of one date that the team should contact.
+
+    Grain: customer x as-of date; the scores' columns plus `list_position` (1 is first) and `arm` (`treatment`, or
+    `control` for the share that is to be left uncontacted so that the list's worth can be measured).
+
+    The order is the policy's `rank_by`; ties go to the other of probability and money, then to the lower id.
+    """
+    other = "mrr_at_risk" if policy.rank_by == "churn_probability" else "churn_probability"
+    keys = scores.assign(**{c: scores[c].fillna(0.0) for c in (policy.rank_by, other)})
+    order = keys.sort_values([policy.rank_by, other, "customer_id"], ascending=[False, False, True], kind="stable").index
+    chosen = scores.loc[order[: policy.capacity]].reset_index(drop=True)
+    return chosen.assign(
+        list_position=np.arange(1, len(chosen) + 1),
+        arm=[assign_arm(i, d, policy.control_share) for i, d in zip(chosen["customer_id"], chosen["as_of_date"], strict=True)],
+    )
+
+
+def assign_arm(customer_id: str, as_of_date: str, control_share: float) -> str:
+    """Return `treatment` or `control`: a draw that depends on the customer and the date alone, so a re-run agrees."""
+    digest = hashlib.sha256(f"arm:{as_of_date}:{customer_id}".encode()).digest()
+    return "control" if int.from_bytes(digest[:8], "big") / 2**64 < control_share else "treatment"

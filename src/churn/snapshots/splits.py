@@ -1,0 +1,97 @@
+"""Which rows fit, calibrate and test: by time with an embargo, or by customer where there is one date only."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+import pandas as pd
+
+from churn.core.errors import DataRefused
+from churn.core.settings import SplitSettings, WindowSettings
+from churn.core.windows import before_embargo
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One train-and-test arrangement: boolean row masks, each of shape (rows,)."""
+
+    name: str
+    fit: np.ndarray
+    calibrate: np.ndarray
+    test: np.ndarray
+
+
+@dataclass(frozen=True)
+class DateSplit:
+    """As-of dates by their part; parts lie an embargo apart, in this order."""
+
+    fit: tuple[date, ...]
+    calibrate: tuple[date, ...]
+    test: tuple[date, ...]
+
+
+def split_dates(dates: Sequence[date], split: SplitSettings, windows: WindowSettings) -> DateSplit:
+    """Return the temporal split of labelled as-of dates.
+
+    Raises
+    ------
+    DataRefused
+        When a part would be empty.
+
+    Examples
+    --------
+    >>> from churn.core.settings import SplitSettings, WindowSettings
+    >>> windows = WindowSettings(lead_days=0, horizon_days=30, embargo_days=30, cadence_days=30, observation_days=90)
+    >>> split = SplitSettings(kind="temporal", test_dates=1, calibration_dates=1)
+    >>> parts = split_dates([date(2024, m, 1) for m in (1, 3, 5)], split, windows)
+    >>> [d.month for d in (*parts.fit, *parts.calibrate, *parts.test)]
+    [1, 3, 5]
+    """
+    ordered = tuple(sorted(dates))
+    if split.test_from is not None:
+        test = tuple(d for d in ordered if d >= split.test_from)
+    else:
+        test = ordered[-split.test_dates :]
+    earlier = before_embargo(ordered, test[0], windows.embargo_days) if test else ()
+    calibrate = earlier[-split.calibration_dates :]
+    fit = before_embargo(ordered, calibrate[0], windows.embargo_days) if calibrate else ()
+    if not (fit and calibrate and test):
+        raise DataRefused(
+            f"{len(ordered)} labelled as-of dates ({ordered[0] if ordered else 'none'} to "
+            f"{ordered[-1] if ordered else 'none'}) leave {len(fit)} to fit, {len(calibrate)} to calibrate and "
+            f"{len(test)} to test, {windows.embargo_days} days apart",
+            code="too_few_dates",
+            remedy="Export a longer history, or lower split.test_dates, split.calibration_dates or windows.cadence_days",
+        )
+    return DateSplit(fit, calibrate, test)
+
+
+def temporal_fold(rows: pd.DataFrame, parts: DateSplit) -> Fold:
+    """Return the fold of a temporal split over rows with `as_of_date`."""
+    masks = [rows["as_of_date"].isin([pd.Timestamp(d) for d in p]).to_numpy() for p in (parts.fit, parts.calibrate, parts.test)]
+    return Fold("temporal", *masks)
+
+
+def customer_folds(groups: pd.Series, split: SplitSettings) -> list[Fold]:
+    """Return folds by customer (or group): no group is on both sides of any of them.
+
+    A group's place depends on its id and the seed alone, so new rows never move old ones.
+    """
+    draws = groups.map({group: _draw(str(group), split.seed) for group in groups.unique()}).to_numpy()
+    fold_of = np.floor(draws * split.folds).astype(int)
+    within = draws * split.folds - fold_of
+    folds = []
+    for number in range(split.folds):
+        test = fold_of == number
+        calibrate = ~test & (within < split.calibration_share)
+        folds.append(Fold(f"fold-{number}", ~test & ~calibrate, calibrate, test))
+    return folds
+
+
+def _draw(text: str, seed: int) -> float:
+    digest = hashlib.sha256(f"{seed}:{text}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") / 2**64
