@@ -77,7 +77,13 @@ def discover_event_types(inputs: FeatureInputs) -> list[str]:
     known = events.filter(first_visible_date(events.occurred_at, events[DELAY]) <= ibis.literal(first))
     counted = known.group_by("event_type").agg(rows=known.count())
     top = counted.order_by([counted.rows.desc(), counted.event_type]).limit(inputs.settings.max_event_types)
-    return sorted(top.to_pyarrow()["event_type"].to_pylist())
+    found = sorted(top.to_pyarrow()["event_type"].to_pylist())
+    if not found:
+        raise DataRefused(
+            f"no event is known on the first as-of date, {first}", table="events", code="no_event_types",
+            remedy="List features.event_types, or begin later (windows.history_days, windows.as_of)",
+        )  # fmt: skip
+    return found
 
 
 def join_matrix(features: ir.Table, labels: ir.Table) -> ir.Table:

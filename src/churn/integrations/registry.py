@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import warnings
 from dataclasses import dataclass
 from importlib.metadata import version as installed
 from pathlib import Path
@@ -55,7 +56,8 @@ def register_bundle(bundle: Bundle, settings: ChurnSettings, run_id: str, exampl
     pins = [f"{package}=={installed(package)}" for package in ("scikit-learn", "lightgbm", "pandas", "skops", "numpy")]
     features = bundle.select(example).head(5)
     signature = infer_signature(features, pd.Series([0.5] * len(features), name="churn_probability"))
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # it asks for an input example: customers do not go into MLflow
         checksum = write_bundle(bundle, Path(folder) / "bundle")
         info = mlflow.pyfunc.log_model(
             name="model",

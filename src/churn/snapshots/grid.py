@@ -24,32 +24,26 @@ class Coverage:
 
 
 def measure_coverage(staged: Mapping[str, ir.Table], source: SourceSettings) -> Coverage:
-    """Return the days the data covers, from the main timestamps of the fact tables.
+    """Return the days the data covers.
 
-    The end is the source's `covered_until` where stated, else the last day seen (that day itself may be partial and is
-    not counted). Subscription ends count only where a company has no events: a scheduled end is not yet data.
+    The start is the first event, or the first subscription where there are no events: contracts are often older than
+    the event log, and before the log begins nobody's engagement is known. The end is the source's `covered_until`
+    where stated, else the last day of the latest fact table (that day itself may be partial and is not counted).
+    Subscription ends count only where a company has no events: a scheduled end is not yet data.
     """
-    firsts, lasts = [], []
-    for name, table in staged.items():
-        if not CONTRACT[name].is_fact:
-            continue
-        times = [CONTRACT[name].time] + (
-            ["ended_at"] if name == "subscriptions" and "events" not in staged else []
-        )
-        for time in (t for t in times if t in table.columns):
-            found = (
-                table.agg(first=table[time].min().date(), last=table[time].max().date())
-                .to_pyarrow()
-                .to_pylist()[0]
-            )
-            if found["first"] is not None:
-                firsts.append(found["first"])
-                lasts.append(found["last"])
-    if not firsts:
-        raise DataRefused(
-            "no fact in any table", code="no_rows", remedy="Check the paths and the SELECTs of the source"
-        )
-    return Coverage(min(firsts), source.covered_until or max(lasts))
+    spans = {name: _span(table, name, "events" in staged) for name, table in staged.items() if CONTRACT[name].is_fact}
+    known = {name: span for name, span in spans.items() if span is not None}
+    if not known:
+        raise DataRefused("no fact in any table", code="no_rows", remedy="Check the paths and the SELECTs of the source")
+    main = next(name for name in ("events", "subscriptions", *known) if name in known)
+    return Coverage(known[main][0], source.covered_until or max(last for _, last in known.values()))
+
+
+def _span(table: ir.Table, name: str, has_events: bool) -> tuple[date, date] | None:
+    times = [CONTRACT[name].time] + (["ended_at"] if name == "subscriptions" and not has_events else [])
+    dates = [table[time].date() for time in times if time in table.columns]
+    found = table.agg(first=dates[0].min(), last=ibis.greatest(*[d.max() for d in dates])).to_pyarrow().to_pylist()[0]
+    return (found["first"], found["last"]) if found["first"] is not None else None
 
 
 def choose_as_of_dates(coverage: Coverage, windows: WindowSettings, label: LabelSettings) -> tuple[date, ...]:

@@ -1,0 +1,62 @@
+"""Everything, end to end, on a small simulated company: simulate, validate, features, train, explain, score, list."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+
+from churn.integrations.exports import print_table
+from churn.integrations.layers import source_folder
+from churn.integrations.publication import read_published
+from churn.integrations.results import StageResult
+from churn.scoring.selection import Selection, select_rows
+from pipelines import explain, features, score, simulate, train, validate
+from pipelines.entry import stage_main
+from pipelines.simulate import SimulateSettings
+
+log = logging.getLogger(__name__)
+SHOWN = 5
+
+
+def run(settings: SimulateSettings) -> StageResult:
+    """Run every stage in this process, with one line of progress each, and show the top of the list."""
+    result = StageResult()
+    stages: list[tuple[str, Callable[[SimulateSettings], StageResult]]] = [
+        ("simulate", simulate.run), ("validate", validate.run), ("features", features.run), ("train", train.run),
+        ("explain", explain.run), ("score", score.run),
+    ]  # fmt: skip
+    done: dict[str, StageResult] = {}
+    for number, (name, stage) in enumerate(stages, start=1):
+        log.info("[%d/%d] %s ...", number, len(stages), name)
+        began = time.perf_counter()
+        done[name] = stage(settings)
+        result.durations[name] = round(time.perf_counter() - began, 2)
+        log.info("[%d/%d] %s: %s (%.1f s)", number, len(stages), name, done[name].summary, result.durations[name])
+    _show(settings, done)
+    result.run_id, result.as_of_dates = done["score"].run_id, done["score"].as_of_dates
+    result.rows_out, result.metrics = done["score"].rows_out, done["train"].metrics
+    result.artifacts = {name: path for stage in done.values() for name, path in stage.artifacts.items()}
+    result.summary = f"six stages in {sum(result.durations.values()):.0f} s"
+    return result
+
+
+def _show(settings: SimulateSettings, done: dict[str, StageResult]) -> None:
+    folder = source_folder(settings, "lists")
+    rows, _ = read_published(folder, done["score"].as_of_dates[0], "worklist")
+    print_table(select_rows(rows, Selection(top=SHOWN)), "en", settings.policy.currency)
+    root = settings.paths.root
+    for line in (
+        f"The list:   churn list, or {folder}",
+        f"            churn list --language ja --top 5 | churn list --format xlsx --out list.xlsx | churn list --cause pricing",
+        f"Plots:      {settings.tracking.artifacts} (runs {done['train'].run_id} and {done['explain'].run_id})",
+        f"Model:      churn-{settings.source.name} in MLflow, stored under {settings.paths.models}",
+        f"MLflow:     make ui   (or: mlflow ui --backend-store-uri {settings.tracking.uri}) from {root}",
+    ):
+        log.info("%s", line)
+
+
+main = stage_main("demo", SimulateSettings, run)
+
+if __name__ == "__main__":
+    raise SystemExit(main(None))

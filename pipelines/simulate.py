@@ -1,0 +1,36 @@
+"""Write a company with a known truth: its tables for every stage, its truth for nobody but the oracle."""
+
+from __future__ import annotations
+
+from churn.core.settings import ChurnSettings
+from churn.integrations.layers import source_folder
+from churn.integrations.results import StageResult
+from churn.simulation.company import simulate_company
+from churn.simulation.settings import SimulationSettings
+from pipelines.entry import stage_main
+
+
+class SimulateSettings(ChurnSettings):
+    """The settings of every stage, and the company to simulate."""
+
+    simulation: SimulationSettings
+
+
+def run(settings: SimulateSettings) -> StageResult:
+    """Write the tables under the source's `raw` folder and the truth in a folder apart."""
+    result = StageResult()
+    folder, truth = source_folder(settings, "raw"), settings.paths.data / f"{settings.source.name}_truth"
+    with result.timed("simulate"):
+        summary = simulate_company(settings.simulation, folder, truth)
+    result.rows_out, result.artifacts = summary.rows, {"tables": str(folder), "truth": str(truth)}
+    result.summary = (
+        f"{summary.rows['customers']:,} customers, {sum(summary.rows.values()):,} rows in {len(summary.rows)} tables; "
+        f"{summary.left_voluntary:,} left by their own will, {summary.left_involuntary:,} by a failed payment"
+    )
+    return result
+
+
+main = stage_main("simulate", SimulateSettings, run)
+
+if __name__ == "__main__":
+    raise SystemExit(main(None))
