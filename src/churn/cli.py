@@ -115,7 +115,7 @@ def _list_options(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--format", choices=FORMATS, default="table")
     parser.add_argument("--language", choices=("en", "ja"), default="en")
     parser.add_argument("--out", type=Path, help="write to this file (needed for xlsx)")
-    options = parser.parse_args(list(words))
+    options = parser.parse_intermixed_args(list(words))
     if options.format == "xlsx" and options.out is None:
         parser.error("--format xlsx needs --out FILE")
     if options.format == "table" and options.out is not None:
@@ -141,7 +141,7 @@ def _promote(words: Sequence[str]) -> int:
     parser.add_argument("version", help="version number")
     parser.add_argument("overrides", nargs="*", help="which company, as for the stages")
     parser.add_argument("--why", required=True, help="the reason; it is kept with the version")
-    options = parser.parse_args(list(words))
+    options = parser.parse_intermixed_args(list(words))
     from churn.integrations.registry import promote
     from pipelines.entry import compose_checked
 
