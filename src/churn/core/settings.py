@@ -64,6 +64,14 @@ class InputSettings(StrictSettings):
     table: str | None = None
 
     @model_validator(mode="after")
+    def _known_encoding(self) -> InputSettings:
+        try:
+            "".encode(self.encoding)
+        except LookupError:
+            raise ValueError(f"unknown encoding '{self.encoding}' (for example utf-8, utf-16, cp932, latin-1)") from None
+        return self
+
+    @model_validator(mode="after")
     def _one_entrance(self) -> InputSettings:
         if (self.path is None) == (self.connection_env is None):
             raise ValueError("give either 'path' (files) or 'connection_env' with 'table' (a database)")
