@@ -1,0 +1,51 @@
+"""What every test may ask for: an engine, settings, small tables, a company in files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
+
+from churn.core.settings import SourceSettings
+from churn.integrations.engine import Engine, open_engine
+from tests.builders import ENGINE, Company, copy_company, make_source
+
+hypothesis_settings.register_profile(
+    "stable",
+    derandomize=True,
+    database=None,
+    deadline=None,
+    max_examples=20,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+hypothesis_settings.load_profile("stable")
+
+
+@pytest.fixture
+def engine() -> Iterator[Engine]:
+    """An open engine of one test."""
+    with open_engine(ENGINE) as opened:
+        yield opened
+
+
+@pytest.fixture
+def source_settings() -> Callable[..., SourceSettings]:
+    """A factory of source settings; keyword arguments replace the defaults."""
+    return make_source
+
+
+@pytest.fixture(scope="session")
+def staged_company(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A company in CSV files with one good staged layer; copied by `company`."""
+    company = Company(tmp_path_factory.mktemp("company")).write_good()
+    company.stage()
+    return company.root
+
+
+@pytest.fixture
+def company(staged_company: Path, tmp_path: Path) -> Company:
+    """A company of one's own to break."""
+    return copy_company(staged_company, tmp_path / "company")
