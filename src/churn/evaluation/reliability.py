@@ -20,8 +20,9 @@ class Bins(NamedTuple):
 
 def equal_mass_bins(probability: np.ndarray, count: int = BINS) -> Bins:
     """Return bins that hold about as many rows each; rows with equal probability share one."""
-    edges = np.unique(np.quantile(probability, np.linspace(0, 1, count + 1)[1:-1]))
-    return Bins(np.searchsorted(edges, probability, side="right"), len(edges) + 1)
+    _, of_value, rows = np.unique(probability, return_inverse=True, return_counts=True)
+    middle = np.cumsum(rows) - rows / 2  # a value's place is that of its middle row, however many rows share it
+    return Bins((middle * count // rows.sum()).astype(int)[of_value], count)
 
 
 def row_losses(probability: np.ndarray, churned: np.ndarray) -> dict[str, np.ndarray]:
@@ -61,9 +62,10 @@ def calibration_line(
     weight = np.ones(len(churned)) if weights is None else weights
     clipped = np.clip(probability, EDGE, 1 - EDGE)
     x = np.log(clipped) - np.log1p(-clipped)
-    if np.ptp(x) < EDGE:
+    rate = float(np.average(churned, weights=weight))
+    if np.ptp(x) < EDGE or not 0 < rate < 1:
         return float("nan"), float("nan")
-    slope, intercept = 1.0, 0.0
+    slope, intercept = 0.0, float(np.log(rate / (1 - rate)))  # from the base rate; from 1 and 0 Newton may run away
     for _ in range(NEWTON_STEPS):
         p = 1 / (1 + np.exp(-np.clip(slope * x + intercept, -30, 30)))
         residual, information = weight * (churned - p), weight * p * (1 - p)
@@ -76,8 +78,8 @@ def calibration_line(
             return float("nan"), float("nan")
         slope, intercept = slope + step[0], intercept + step[1]
         if np.abs(step).max() < 1e-6:
-            break
-    return float(slope), float(intercept)
+            return float(slope), float(intercept)
+    return float("nan"), float("nan")
 
 
 def reliability_table(probability: np.ndarray, churned: np.ndarray, bins: Bins) -> list[dict[str, float]]:
