@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+from churn.evaluation.plots import plot_calibration, plot_gain, plot_precision_recall, plot_roc
+
+GENERATOR = np.random.default_rng(0)
+CHURNED = (GENERATOR.random(200) < 0.3).astype(float)
+PROBABILITIES = {"lightgbm": GENERATOR.random(200), "recency": np.full(200, 0.3)}
+
+
+def _line(figure: Figure, label: str) -> tuple[np.ndarray, np.ndarray]:
+    line = next(line for line in figure.axes[0].get_lines() if line.get_label() == label)
+    return np.asarray(line.get_xdata()), np.asarray(line.get_ydata())
+
+
+@pytest.mark.parametrize("plot", [plot_roc, plot_precision_recall, plot_calibration])
+def test_every_model_is_a_named_line_and_axes_are_titled(plot: object) -> None:
+    figure = plot(CHURNED, PROBABILITIES)  # type: ignore[operator]
+    axes = figure.axes[0]
+    assert set(PROBABILITIES) <= {line.get_label() for line in axes.get_lines()}
+    assert axes.get_title() and axes.get_xlabel() and axes.get_ylabel()
+
+
+def test_gain_ends_with_everybody_caught_and_shows_the_capacity() -> None:
+    rows = pd.DataFrame(
+        {"customer_id": [f"c{n}" for n in range(200)], "as_of_date": pd.Timestamp("2024-01-01"), "churned": CHURNED}
+    )
+    figure = plot_gain(rows, PROBABILITIES, capacity=20)
+    depth, caught = _line(figure, "lightgbm")
+    assert (depth[-1], caught[-1]) == (1.0, 1.0)
+    assert (np.diff(caught) >= 0).all()
+    assert _line(figure, "the team's capacity")[0][0] == pytest.approx(0.1)
+
+
+def test_perfect_probabilities_lie_on_the_diagonal() -> None:
+    probability = np.repeat([0.2, 0.6], 50)
+    churned = np.concatenate([[1] * 10 + [0] * 40, [1] * 30 + [0] * 20]).astype(float)
+    said, happened = _line(plot_calibration(churned, {"m": probability}), "m")
+    assert happened == pytest.approx(said)

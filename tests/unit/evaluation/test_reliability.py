@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import brier_score_loss, log_loss
+
+from churn.evaluation.reliability import (
+    calibration_error,
+    calibration_line,
+    equal_mass_bins,
+    reliability_table,
+    row_losses,
+)
+
+
+def _sigmoid(x: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-x))
+
+
+def test_row_losses_average_to_the_metrics_of_scikit_learn() -> None:
+    generator = np.random.default_rng(0)
+    probability, churned = generator.random(100), (generator.random(100) < 0.3).astype(float)
+    weights = generator.integers(0, 3, 100).astype(float)
+    losses = row_losses(probability, churned)
+    assert np.average(losses["log_loss"], weights=weights) == pytest.approx(
+        log_loss(churned, probability, sample_weight=weights)
+    )
+    assert losses["brier"].mean() == pytest.approx(brier_score_loss(churned, probability))
+
+
+def test_certainty_that_was_wrong_costs_much_but_stays_finite() -> None:
+    losses = row_losses(np.array([0.0, 1.0]), np.array([1.0, 0.0]))
+    assert np.isfinite(losses["log_loss"]).all()
+    assert (losses["log_loss"] > 15).all()
+
+
+class TestBins:
+    def test_hold_about_as_many_rows_each(self) -> None:
+        bins = equal_mass_bins(np.linspace(0, 1, 300))
+        assert bins.count == 15
+        assert set(np.bincount(bins.of_row)) <= {19, 20, 21}
+
+    def test_rows_of_equal_probability_share_one(self) -> None:
+        probability = np.repeat([0.1, 0.2, 0.7], [90, 5, 5])
+        bins = equal_mass_bins(probability)
+        for value in (0.1, 0.2, 0.7):
+            assert len(set(bins.of_row[probability == value])) == 1
+
+    @pytest.mark.parametrize("values", [[0.1, 0.1, 0.1, 0.9], [0.1, 0.9, 0.9, 0.9]])
+    def test_a_value_that_most_rows_share_does_not_swallow_the_others(self, values: list[float]) -> None:
+        bins = equal_mass_bins(np.array(values), 2)
+        assert bins.of_row[0] != bins.of_row[-1]
+
+    def test_one_value_makes_one_bin_of_all_rows(self) -> None:
+        bins = equal_mass_bins(np.full(10, 0.3))
+        assert len(set(bins.of_row)) == 1
+
+
+class TestCalibrationError:
+    def test_is_zero_when_every_bin_keeps_its_word(self) -> None:
+        probability = np.repeat([0.2, 0.8], [10, 10])
+        churned = np.concatenate([[1] * 2 + [0] * 8, [1] * 8 + [0] * 2]).astype(float)
+        assert calibration_error(probability, churned, equal_mass_bins(probability, 2)) == pytest.approx(0.0, abs=1e-12)
+
+    def test_is_the_mean_gap_by_hand(self) -> None:
+        probability = np.repeat([0.2, 0.8], [30, 10])
+        churned = np.concatenate([[1] * 15 + [0] * 15, [1] * 6 + [0] * 4]).astype(float)
+        # the first bin is off by 0.3 on 30 rows, the second by 0.2 on 10
+        expected = (30 * 0.3 + 10 * 0.2) / 40
+        assert calibration_error(probability, churned, equal_mass_bins(probability, 2)) == pytest.approx(expected)
+
+    def test_gaps_in_different_bins_do_not_cancel(self) -> None:
+        probability = np.repeat([0.4, 0.6], [10, 10])
+        churned = np.concatenate([[1] * 6 + [0] * 4, [1] * 4 + [0] * 6]).astype(float)
+        assert probability.mean() == pytest.approx(churned.mean())
+        assert calibration_error(probability, churned, equal_mass_bins(probability, 2)) == pytest.approx(0.2)
+
+    def test_a_weight_of_n_counts_as_n_copies(self) -> None:
+        generator = np.random.default_rng(1)
+        probability, churned = generator.random(60), (generator.random(60) < 0.5).astype(float)
+        weights = generator.integers(0, 3, 60)
+        bins = equal_mass_bins(probability)
+        copies = np.repeat(np.arange(60), weights)
+        copied = bins._replace(of_row=bins.of_row[copies])
+        assert calibration_error(probability, churned, bins, weights.astype(float)) == pytest.approx(
+            calibration_error(probability[copies], churned[copies], copied)
+        )
+
+
+class TestCalibrationLine:
+    def test_is_one_and_zero_for_honest_probabilities(self) -> None:
+        probability = np.repeat([0.1, 0.5, 0.9], 10)
+        churned = np.concatenate([[1] + [0] * 9, [1] * 5 + [0] * 5, [1] * 9 + [0]]).astype(float)
+        assert calibration_line(probability, churned) == pytest.approx((1.0, 0.0), abs=1e-6)
+
+    def test_finds_the_slope_and_shift_of_overconfident_probabilities(self) -> None:
+        true = np.linspace(-3, 3, 61)
+        said = _sigmoid(2 * true + 0.5)  # so true = 0.5 * said's log-odds - 0.25
+        assert calibration_line(said, _sigmoid(true)) == pytest.approx((0.5, -0.25), abs=1e-6)
+
+    def test_agrees_with_an_unpenalised_logistic_regression(self) -> None:
+        generator = np.random.default_rng(2)
+        log_odds = generator.normal(size=400)
+        churned = (generator.random(400) < _sigmoid(0.7 * log_odds - 0.3)).astype(float)
+        weights = generator.integers(1, 4, 400).astype(float)
+        fitted = LogisticRegression(C=np.inf, tol=1e-10).fit(log_odds[:, None], churned, sample_weight=weights)
+        expected = float(fitted.coef_[0, 0]), float(fitted.intercept_[0])
+        assert calibration_line(_sigmoid(log_odds), churned, weights) == pytest.approx(expected, abs=1e-4)
+
+    @pytest.mark.parametrize("slope", [0.1, 0.3, 5.0])
+    @pytest.mark.parametrize("shift", [-3.0, 0.0, 1.0])
+    def test_is_found_however_far_the_probabilities_are_off(self, slope: float, shift: float) -> None:
+        true = np.linspace(-3, 3, 61)
+        said = _sigmoid((true - shift) / slope)
+        kept = (said > 1e-6) & (said < 1 - 1e-6)
+        assert calibration_line(said[kept], _sigmoid(true[kept])) == pytest.approx((slope, shift), abs=1e-5)
+
+    def test_falls_when_the_scores_are_upside_down(self) -> None:
+        probability = np.repeat([0.2, 0.8], 10)
+        churned = np.concatenate([[1] * 8 + [0] * 2, [1] * 2 + [0] * 8]).astype(float)
+        assert calibration_line(probability, churned)[0] == pytest.approx(-1.0, abs=1e-6)
+
+    def test_is_not_a_number_for_probabilities_that_do_not_vary(self) -> None:
+        assert np.isnan(calibration_line(np.full(4, 0.3), np.array([0.0, 1, 0, 1]))).all()
+
+    @pytest.mark.parametrize("churned", [[0, 0, 1, 1], [0, 0, 0, 0], [1, 1, 1, 1]], ids=["separated", "none", "all"])
+    def test_is_not_a_number_where_no_line_fits(self, churned: list[int]) -> None:
+        line = calibration_line(np.array([0.1, 0.3, 0.6, 0.9]), np.array(churned, dtype=float))
+        assert np.isnan(line).all()
+
+
+def test_reliability_table_has_a_row_per_bin_that_holds_something() -> None:
+    probability = np.array([0.1, 0.1, 0.1, 0.9])
+    table = reliability_table(probability, np.array([0.0, 1, 0, 1]), equal_mass_bins(probability, 2))
+    assert table == [
+        {"rows": 3, "predicted": pytest.approx(0.1), "observed": pytest.approx(1 / 3)},
+        {"rows": 1, "predicted": pytest.approx(0.9), "observed": pytest.approx(1.0)},
+    ]

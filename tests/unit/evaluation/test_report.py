@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from churn.core.settings import EvaluationSettings
+from churn.evaluation.report import build_report, resample_customers, table_lines
+
+SETTINGS = EvaluationSettings(bootstrap_samples=40)
+
+
+def _test_rows(customers: int = 60, dates: int = 3) -> tuple[pd.DataFrame, np.ndarray, np.ndarray]:
+    """Rows of several dates, a score that knows something, and one that knows nothing."""
+    generator = np.random.default_rng(3)
+    rows = pd.DataFrame(
+        {
+            "customer_id": np.tile([f"c{n:02}" for n in range(customers)], dates),
+            "as_of_date": np.repeat(pd.to_datetime([f"2024-0{m}-01" for m in range(1, dates + 1)]), customers),
+        }
+    )
+    knows = generator.normal(size=len(rows))
+    rows["churned"] = (generator.random(len(rows)) < 1 / (1 + np.exp(1 - 1.5 * knows))).astype(int)
+    return rows, 1 / (1 + np.exp(1 - 1.5 * knows)), generator.random(len(rows)) * 0.5
+
+
+class TestResampling:
+    def test_draws_customers_with_all_their_rows(self) -> None:
+        ids = pd.Series(["b", "a", "b", "c", "b"])
+        for weights in resample_customers(ids, SETTINGS):
+            assert len(set(weights[[0, 2, 4]])) == 1
+            assert weights[0] + weights[1] + weights[3] == 3  # three customers are drawn, with replacement
+
+    def test_gives_as_many_draws_as_asked_and_the_same_ones_again(self) -> None:
+        ids = pd.Series([f"c{n}" for n in range(20)])
+        first, second = list(resample_customers(ids, SETTINGS)), list(resample_customers(ids, SETTINGS))
+        assert len(first) == 40
+        assert all((a == b).all() for a, b in zip(first, second, strict=True))
+
+    def test_row_order_does_not_change_who_is_drawn(self) -> None:
+        ids = pd.Series(["a", "b", "c", "d"])
+        forward = next(resample_customers(ids, SETTINGS))
+        backward = next(resample_customers(ids[::-1], SETTINGS))
+        assert list(forward) == list(backward[::-1])
+
+
+class TestReport:
+    def test_points_are_the_plain_metrics(self) -> None:
+        rows, knows, _ = _test_rows()
+        report = build_report(rows, {"model": knows}, SETTINGS, capacity=5)
+        auc = report.metrics["model"]["auc"]
+        assert auc.value == pytest.approx(roc_auc_score(rows["churned"], knows))
+        assert auc.low < auc.value < auc.high
+        assert (report.rows, report.positives) == (len(rows), rows["churned"].sum())
+        assert report.metrics["model"]["observed_rate"].value == pytest.approx(rows["churned"].mean())
+
+    def test_intervals_are_wider_when_few_customers_fill_the_rows(self) -> None:
+        rows, knows, _ = _test_rows()
+        many = rows.assign(customer_id=[f"c{n}" for n in range(len(rows))])
+        few = rows.assign(customer_id=[f"c{n % 6}" for n in rows.index])
+        settings = EvaluationSettings(bootstrap_samples=200)
+
+        def width(of: pd.DataFrame) -> float:
+            estimate = build_report(of, {"m": knows}, settings, capacity=5).metrics["m"]["observed_rate"]
+            return estimate.high - estimate.low
+
+        few_churned = few["customer_id"].isin(["c0", "c1"]).astype(int)  # outcomes depend on the customer alone
+        assert width(few.assign(churned=few_churned)) > 3 * width(many.assign(churned=few_churned))
+
+    def test_a_model_against_itself_differs_by_exactly_nothing(self) -> None:
+        rows, knows, _ = _test_rows()
+        report = build_report(rows, {"model": knows, "twin": knows.copy()}, SETTINGS, capacity=5)
+        for estimate in report.against["twin"].values():
+            assert estimate == (0.0, 0.0, 0.0)
+
+    def test_differences_are_paired_and_so_narrower_than_the_metrics(self) -> None:
+        rows, knows, _ = _test_rows()
+        near = knows + np.random.default_rng(0).normal(scale=1e-3, size=len(knows))
+        report = build_report(rows, {"model": knows, "near": np.clip(near, 0, 1)}, SETTINGS, capacity=5)
+        alone, paired = report.metrics["model"]["auc"], report.against["near"]["auc"]
+        assert paired.high - paired.low < 0.1 * (alone.high - alone.low)
+
+    def test_money_breaks_ties_at_the_capacity(self) -> None:
+        rows = pd.DataFrame({"customer_id": ["a", "b"], "as_of_date": pd.Timestamp("2024-01-01"), "churned": [0, 1]})
+        report = build_report(rows, {"m": np.array([0.5, 0.5])}, SETTINGS, 1, value=np.array([1.0, 9.0]))
+        assert report.metrics["m"]["precision_at_capacity"].value == 1.0
+
+    def test_flat_leaves_out_what_is_not_a_number(self) -> None:
+        rows, knows, _ = _test_rows()
+        flat = build_report(rows, {"constant": np.full(len(knows), 0.3)}, SETTINGS, 5).flat()
+        assert "constant_calibration_slope" not in flat
+        assert {"constant_auc", "constant_auc_low", "constant_auc_high"} <= set(flat)
+        assert np.isfinite(list(flat.values())).all()
+
+    def test_row_order_never_matters(self) -> None:
+        rows, knows, _ = _test_rows()
+        order = np.random.default_rng(5).permutation(len(rows))
+        straight = build_report(rows, {"m": knows}, SETTINGS, 5).flat()
+        shuffled = build_report(rows.iloc[order].reset_index(drop=True), {"m": knows[order]}, SETTINGS, 5).flat()
+        assert shuffled == pytest.approx(straight)
+
+    def test_lines_name_every_model_and_its_figures(self) -> None:
+        rows, knows, guesses = _test_rows()
+        lines = table_lines(build_report(rows, {"model": knows, "recency": guesses}, SETTINGS, 5))
+        assert lines[0] == f"test: {len(rows)} rows, {rows['churned'].sum()} churned"
+        assert [line.split()[0] for line in lines[1:]] == ["model", "model", "recency"]
