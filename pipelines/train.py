@@ -67,7 +67,8 @@ def run(settings: ChurnSettings) -> StageResult:
 
 def candidate(settings: ModelSettings) -> Candidate:
     """Return the candidate a model group describes."""
-    return Candidate(settings.name, settings.encoding, hydra.utils.instantiate(settings.estimator))
+    estimator = hydra.utils.instantiate(settings.estimator)
+    return Candidate(settings.name, settings.encoding, estimator, stopping_rounds=settings.stopping_rounds)
 
 
 main = stage_main("train", ChurnSettings, run)

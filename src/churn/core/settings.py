@@ -22,7 +22,7 @@ MISSING = "???"
 Days = Annotated[int, Field(ge=0, le=3660)]
 PositiveDays = Annotated[int, Field(ge=1, le=3660)]
 Share = Annotated[float, Field(ge=0, le=1)]
-Role = Literal["category", "number", "protected", "pii", "group", "free"]
+Role = Literal["category", "number", "segment", "protected", "pii", "group", "free"]
 Language = Literal["en", "ja"]
 
 
@@ -180,7 +180,7 @@ class WindowSettings(StrictSettings):
 class FeatureSettings(StrictSettings):
     """Which families of features are built, over which look-back windows."""
 
-    families: list[Literal["engagement", "support", "subscription", "payments", "profile"]]
+    families: list[Literal["engagement", "peers", "support", "subscription", "payments", "profile"]]
     windows_days: Annotated[list[PositiveDays], Field(min_length=1)]
     event_types: list[str] = []
     max_event_types: Annotated[int, Field(ge=1, le=100)] = 12
@@ -203,6 +203,7 @@ class ModelSettings(StrictSettings):
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
     encoding: Literal["trees", "linear"]
+    stopping_rounds: Annotated[int, Field(ge=1)] | None = None
     estimator: dict[str, Any]
 
     @model_validator(mode="after")

@@ -60,9 +60,9 @@ def write_reason(feature: Feature, row: Mapping[str, Any], typical: Mapping[str,
     value_of = feature.value_of or feature.name
     template = feature.reason_ja if language == "ja" else feature.reason_en
     text = template.format(
-        value=_shown(row.get(value_of), language),
+        value=_shown(row.get(value_of), language, feature.ceiling),
         prior=_shown(row.get(feature.prior_of) if feature.prior_of else None, language),
-        typical=_shown(typical.get(value_of), language),
+        typical=_shown(typical.get(value_of), language, feature.ceiling),
     )
     return _ONE.sub(r"1 \1", text) if language == "en" else text
 
@@ -78,12 +78,14 @@ def write_reasons(
     ]
 
 
-def _shown(value: Any, language: Language) -> str:
+def _shown(value: Any, language: Language, ceiling: float | None = None) -> str:
     if value is None or (isinstance(value, float) and not np.isfinite(value)) or value is pd.NA:
         return NOT_KNOWN[language]
     if isinstance(value, str):
         return value
     number = float(value)
+    if ceiling is not None and number >= ceiling:
+        return f"{ceiling:,.0f}+"
     if abs(number - round(number)) < 1e-9 or abs(number) >= 1000:
         return f"{number:,.0f}"
     return f"{number:,.1f}" if abs(number) >= 10 else f"{number:,.2f}".rstrip("0").rstrip(".")

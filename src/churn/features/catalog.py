@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-AGGREGATES = ("count", "sum", "mean", "max", "min", "prior", "trend", "ratio", "days", "last")
+AGGREGATES = ("count", "sum", "mean", "max", "min", "prior", "trend", "ratio", "rank", "days", "last")
 NAME = re.compile(
     rf"^(?P<source>[a-z]+)_(?P<measure>[a-z0-9_]+?)_(?P<aggregate>{'|'.join(AGGREGATES)})(_(?P<days>\d+)d)?$"
 )
@@ -44,6 +44,8 @@ class Feature:
         Value where the customer has no row in the source table; None stays null.
     value_of, prior_of
         Features whose values fill `{value}` and `{prior}`; by default itself and none.
+    ceiling
+        Value that means "this or more" (how far back anything is read); it is worded so.
     """
 
     name: str
@@ -59,6 +61,7 @@ class Feature:
     empty: float | None = None
     value_of: str | None = None
     prior_of: str | None = None
+    ceiling: float | None = None
 
 
 class Catalog:

@@ -225,6 +225,7 @@ def _recency(slug: str, column: str, inputs: FeatureInputs, cause: str, en: str,
         f"最後の{ja}から{{value}}日（標準: {{typical}}日）",
         topic="recency" if slug == "activity" else f"type:{slug}",
         empty=float(reach),
+        ceiling=float(reach),
     )
     return Measure(feature, lambda t: ibis.coalesce(days_between(t[column], t.as_of_date), reach))
 

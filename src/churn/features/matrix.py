@@ -16,6 +16,7 @@ from churn.features.catalog import Catalog
 from churn.features.engagement import build_engagement
 from churn.features.family import KEY, FamilyTable, FeatureInputs
 from churn.features.payments import build_payments
+from churn.features.peers import build_peers
 from churn.features.profile import build_profile
 from churn.features.subscription import build_subscription
 from churn.features.support import build_support
@@ -28,6 +29,10 @@ FAMILIES: Mapping[str, tuple[str, Callable[[FeatureInputs], FamilyTable]]] = {
     "subscription": ("subscriptions", build_subscription),
     "payments": ("payments", build_payments),
     "profile": ("customers", build_profile),
+}
+
+DERIVED: Mapping[str, tuple[str, Callable[[FeatureInputs, FamilyTable], FamilyTable]]] = {
+    "peers": ("engagement", build_peers),
 }
 
 
@@ -46,15 +51,9 @@ def build_features(inputs: FeatureInputs) -> FeatureTable:
     Families whose table the company does not have are switched off and named. The same function serves training and
     scoring.
     """
-    table = inputs.snapshots
-    features, off = [], []
-    for name in inputs.settings.families:
-        needed, build = FAMILIES[name]
-        if needed not in inputs.staged:
-            log.info("features: no table '%s', so the family '%s' is switched off", needed, name)
-            off.append(name)
-            continue
-        family = build(inputs)
+    families, off = _build_families(inputs)
+    table, features = inputs.snapshots, []
+    for family in families:
         table = table.left_join(family.table, KEY).drop([f"{k}_right" for k in KEY])
         features += family.features
     if not features:
@@ -64,7 +63,25 @@ def build_features(inputs: FeatureInputs) -> FeatureTable:
     catalog = Catalog(features)
     empties = {f.name: f.empty for f in features if f.empty is not None}
     filled = table.fill_null(empties) if empties else table
-    return FeatureTable(filled.select(*KEY, *catalog.names), catalog, tuple(off))
+    return FeatureTable(filled.select(*KEY, *catalog.names), catalog, off)
+
+
+def _build_families(inputs: FeatureInputs) -> tuple[list[FamilyTable], tuple[str, ...]]:
+    """Return the configured families in their order, and the names of those whose table is not there."""
+    wanted = inputs.settings.families
+    bases = {DERIVED[name][0] for name in wanted if name in DERIVED}
+    built: dict[str, FamilyTable] = {}
+    for name in FAMILIES:
+        if (name in wanted or name in bases) and FAMILIES[name][0] in inputs.staged:
+            family = FAMILIES[name][1](inputs)
+            built[name] = FamilyTable(family.table.cache(), family.features) if name in bases else family
+    for name, (base, build) in DERIVED.items():
+        if name in wanted and base in built:
+            built[name] = build(inputs, built[base])
+    off = tuple(name for name in wanted if name not in built)
+    for name in off:
+        log.info("features: the family '%s' is switched off, its table is not there", name)
+    return [built[name] for name in wanted if name in built], off
 
 
 def discover_event_types(inputs: FeatureInputs) -> list[str]:

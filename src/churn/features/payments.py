@@ -85,7 +85,7 @@ def _state_measures(observation_days: int) -> list[Measure]:
     def feature(
         name: str, unit: str, en: str, ja: str, text: tuple[str, str], topic: str, empty: float
     ) -> Feature:
-        return Feature(f"pay_{name}", "payments", CAUSE, unit, en, ja, *text, topic=topic, empty=empty)
+        return Feature(f"pay_{name}", "payments", CAUSE, unit, en, ja, *text, topic=topic, empty=empty, ceiling=empty or None)
 
     def since(t: ir.Table, status: str) -> Any:
         last = t.attempted_at.date().max(where=t.status == status)

@@ -133,7 +133,7 @@ def _state_measures(rows: ir.Table, observation_days: int) -> list[Measure]:
     def feature(
         name: str, unit: str, en: str, ja: str, text: tuple[str, str], topic: str, empty: float
     ) -> Feature:
-        return Feature(f"sup_{name}", "support", CAUSE, unit, en, ja, *text, topic=topic, empty=empty)
+        return Feature(f"sup_{name}", "support", CAUSE, unit, en, ja, *text, topic=topic, empty=empty, ceiling=empty or None)
 
     measures = [
         Measure(

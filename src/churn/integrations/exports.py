@@ -19,14 +19,10 @@ Format = Literal["table", "csv", "json", "xlsx"]
 DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n")
 DECIMALS = {"churn_probability": 4, "mrr": 2, "mrr_at_risk": 2}
 SCREEN: Mapping[Language, Mapping[str, str]] = {
-    "en": {
-        "list_position": "#", "customer_id": "customer", "churn_probability": "risk", "risk_band": "band",
-        "mrr_at_risk": "at risk / month", "cause_text": "main cause", "reasons": "why", "action": "what to do",
-    },
-    "ja": {
-        "list_position": "順", "customer_id": "顧客", "churn_probability": "解約確率", "risk_band": "区分",
-        "mrr_at_risk": "月額リスク", "cause_text": "主な要因", "reasons": "理由", "action": "対応",
-    },
+    "en": {"rank": "#", "who": "customer", "risk": "risk", "money": "at risk\na month", "why": "why, and what to do",
+           "high": "high", "medium": "medium", "low": "low"},
+    "ja": {"rank": "順", "who": "顧客", "risk": "解約確率", "money": "月額\nリスク", "why": "理由と対応",
+           "high": "高", "medium": "中", "low": "低"},
 }  # fmt: skip
 
 
@@ -79,16 +75,31 @@ def write_xlsx(rows: pd.DataFrame, path: Path) -> None:
 def print_table(rows: pd.DataFrame, language: Language, currency: str) -> None:
     """Print the rows for reading on a screen."""
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
-    titles = {k: v for k, v in SCREEN[language].items() if k in rows and not rows[k].isna().all()}
-    table = Table(show_lines=True, title=f"{rows['as_of_date'].iloc[0]}" if len(rows) else None)
-    for name, title in titles.items():
-        numeric = name in ("list_position", "churn_probability", "mrr_at_risk")
-        table.add_column(title, justify="right" if numeric else "left", overflow="fold")
+    words = SCREEN[language]
+    has_money = bool(len(rows)) and not rows["mrr_at_risk"].isna().all()
+    table = Table(show_lines=True, title=str(rows["as_of_date"].iloc[0]) if len(rows) else None)
+    table.add_column(words["rank"], justify="right")
+    table.add_column(words["who"], overflow="fold")
+    table.add_column(words["risk"], justify="right")
+    if has_money:
+        table.add_column(words["money"], justify="right")
+    table.add_column(words["why"], overflow="fold", ratio=1)
     for record in to_records(rows):
-        table.add_row(*[_on_screen(name, record[name], currency) for name in titles])
+        money = [f"{record['mrr_at_risk'] or 0:,.0f}\n{currency}"] if has_money else []
+        risk = f"{record['churn_probability']:.1%}\n{words[record['risk_band']]}"
+        position = str(record.get("list_position", record["risk_rank"]))
+        table.add_row(position, escape(record["customer_id"]), risk, *money, _why(record))
     Console().print(table)
+
+
+def _why(record: Mapping[str, Any]) -> str:
+    from rich.markup import escape
+
+    lines = [f"[bold]{escape(record['cause_text'])}[/bold]", *(f"• {escape(r)}" for r in record["reasons"])]
+    return "\n".join([*lines, f"→ {escape(record['action'])}"])
 
 
 def neutral(value: Any) -> Any:
@@ -131,13 +142,3 @@ def _write_cell(sheet: Any, line: int, column: int, value: Any, text: Any) -> No
         sheet.write_string(line, column, value, text)
     else:
         sheet.write_number(line, column, value)
-
-
-def _on_screen(name: str, value: Any, currency: str) -> str:
-    if value is None:
-        return ""
-    if name == "churn_probability":
-        return f"{value:.1%}"
-    if name == "mrr_at_risk":
-        return f"{value:,.0f} {currency}"
-    return "\n".join(f"• {reason}" for reason in value) if isinstance(value, list) else str(value)

@@ -9,8 +9,9 @@ import codecs
 import csv
 import glob
 import gzip
-import io
 import re
+import zlib
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
@@ -18,7 +19,8 @@ from typing import IO
 from churn.core.errors import DataRefused
 from churn.core.settings import InputSettings
 from churn.core.suggestions import did_you_mean
-from churn.integrations.engine import Engine, identifier, quoted
+from churn.integrations.engine import Engine, quoted
+from churn.integrations.store import output_errors
 
 CHUNK = 1 << 20
 ENCODINGS_TO_SUGGEST = ("utf-16", "cp932", "euc_jp", "latin-1")
@@ -59,16 +61,12 @@ def files_relation(engine: Engine, name: str, settings: InputSettings) -> str:
 
 
 def _parquet(engine: Engine, name: str, files: list[Path]) -> str:
+    """Return the relation of Parquet files, after one bare scan of each: a damaged page is found with its file's name."""
     for file in files:
         try:
-            engine.run(f"SELECT 1 FROM parquet_file_metadata('{quoted(file)}') LIMIT 1")
+            engine.run(f"SELECT bit_xor(hash(COLUMNS(*))) FROM read_parquet('{quoted(file)}')")
         except Exception as error:
-            raise DataRefused(
-                f"{file} ({file.stat().st_size:,} bytes) is not a whole Parquet file: {first_line(error)}",
-                table=name,
-                code="broken_file",
-                remedy="Did the export finish?",
-            ) from error
+            raise _broken_file(name, file, "is not a whole Parquet file", error) from error
     listed = ", ".join(f"'{quoted(file)}'" for file in files)
     return f"read_parquet([{listed}], union_by_name = true)"
 
@@ -103,30 +101,42 @@ def _chunks(file: Path) -> Iterator[bytes]:
 def _as_utf8(engine: Engine, name: str, file: Path, settings: InputSettings, number: int) -> Path:
     """Return a file of clean UTF-8: the file itself where it is, else a transcoded copy in the scratch folder."""
     is_utf8 = codecs.lookup(settings.encoding).name in ("utf-8", "ascii")
-    copy = engine.scratch / f"{name}-{number}.csv"
-    keep_copy = not is_utf8 or file.suffix == ".gz" or settings.strip_nul
+    text = _clean_text(name, file, settings)
+    if is_utf8 and file.suffix != ".gz" and not settings.strip_nul:
+        deque(text, maxlen=0)  # only read: what is wrong with the bytes is said before the engine meets them
+        return file
+    copy = engine.scratch / f"{name}-{number}" / file.name.removesuffix(".gz")
+    with output_errors(copy):
+        copy.parent.mkdir()
+        with copy.open("w", encoding="utf-8", newline="") as out:
+            out.writelines(text)
+    return copy
+
+
+def _clean_text(name: str, file: Path, settings: InputSettings) -> Iterator[str]:
     decoder = codecs.getincrementaldecoder(settings.encoding)()
     position = 0
     try:
-        with copy.open("w", encoding="utf-8", newline="") if keep_copy else io.StringIO() as out:
-            for chunk in _chunks(file):
-                text = decoder.decode(chunk)
-                if "\0" in text and not settings.strip_nul:
-                    _refuse_nul(name, file, position + chunk.find(b"\0"))
-                if keep_copy:
-                    out.write(text.replace("\0", "") if settings.strip_nul else text)
-                position += len(chunk)
-            decoder.decode(b"", final=True)
-    except UnicodeDecodeError as error:
-        _refuse_encoding(name, file, position + error.start, settings.encoding)
-    except (EOFError, gzip.BadGzipFile, OSError) as error:
-        raise DataRefused(
-            f"{file} ({file.stat().st_size:,} bytes) cannot be read to its end: {first_line(error)}",
-            table=name,
-            code="broken_file",
-            remedy="Did the export finish?",
-        ) from error
-    return copy if keep_copy else file
+        for chunk in _chunks(file):
+            text = decoder.decode(chunk)
+            if "\0" in text and not settings.strip_nul:
+                _refuse_nul(name, file, position + chunk.find(b"\0"))
+            yield text.replace("\0", "")
+            position += len(chunk)
+        decoder.decode(b"", final=True)
+    except UnicodeError as error:
+        _refuse_encoding(name, file, position + getattr(error, "start", 0), settings.encoding)
+    except (EOFError, zlib.error, OSError) as error:
+        raise _broken_file(name, file, "cannot be read to its end", error) from error
+
+
+def _broken_file(name: str, file: Path, problem: str, error: BaseException) -> DataRefused:
+    return DataRefused(
+        f"{file} ({file.stat().st_size:,} bytes) {problem}: {first_line(error)}",
+        table=name,
+        code="broken_file",
+        remedy="Did the export finish?",
+    )
 
 
 def _refuse_nul(name: str, file: Path, offset: int) -> None:
@@ -170,8 +180,13 @@ def _guess_encoding(file: Path) -> str | None:
 
 def _header(name: str, file: Path, clean: Path, settings: InputSettings) -> tuple[str, ...]:
     with clean.open(encoding="utf-8-sig", newline="") as stream:
-        header = next(csv.reader(stream, delimiter=settings.delimiter), [])
-    repeated = sorted({column for column in header if header.count(column) > 1})
+        try:
+            given = next(csv.reader(stream, delimiter=settings.delimiter), [])
+        except csv.Error as error:  # a quote that nobody closes makes the whole file one field
+            raise _broken_file(name, file, "has no readable header in line 1", error) from error
+    header = [column or f"unnamed_{place}" for place, column in enumerate(given, start=1)]
+    folded = [column.casefold() for column in header]
+    repeated = sorted({column for column in header if folded.count(column.casefold()) > 1})
     if repeated:
         raise DataRefused(
             f"{file}, line 1: the header repeats {', '.join(repeated)}",

@@ -28,7 +28,10 @@ def open_source(engine: Engine, source: SourceSettings) -> dict[str, ir.Table]:
     for name, settings in source.inputs.items():
         from_database = settings.connection_env is not None
         relation = (database_relation if from_database else files_relation)(engine, name, settings)
-        engine.run(f"CREATE OR REPLACE VIEW {identifier(name)} AS SELECT * FROM {relation}")
+        try:
+            engine.run(f"CREATE OR REPLACE VIEW {identifier(name)} AS SELECT * FROM {relation}")
+        except Exception as error:
+            raise explain_engine_error(error, name) from error
     return {table: _mapped(engine, table, select) for table, select in source.tables.items()}
 
 

@@ -17,6 +17,7 @@ from churn.features.catalog import Catalog
 from churn.modeling.bundle import Bundle
 from churn.modeling.calibration import fit_calibrator
 from churn.modeling.encoding import build_pipeline
+from churn.modeling.stopping import choose_tree_count
 from churn.snapshots.splits import Fold
 
 TARGET = "churned"
@@ -25,12 +26,16 @@ RECENCY = ("eng_activity_recency_days", "sub_terms_age_days", "prof_age_days")
 
 @dataclass(frozen=True)
 class Candidate:
-    """An estimator to be fitted: its name, how inputs are encoded, the unfitted object, and the columns it may use."""
+    """An estimator to be fitted: its name, how inputs are encoded, the unfitted object, and the columns it may use.
+
+    With `stopping_rounds` the number of trees is chosen on the later fit rows.
+    """
 
     name: str
     encoding: Literal["trees", "linear"]
     estimator: Any
     columns: tuple[str, ...] = ()
+    stopping_rounds: int | None = None
 
 
 def recency_rule(catalog: Catalog, source: SourceSettings) -> Candidate:
@@ -74,6 +79,9 @@ def fit_bundle(
     ordered = Catalog([*(used[n] for n in numbers), *(used[n] for n in used.categories)])
     pipeline = build_pipeline(candidate.encoding, numbers, used.categories, clone(candidate.estimator))
     rows, target = matrix.loc[fold.fit], matrix.loc[fold.fit, TARGET].to_numpy(dtype=int)
+    if candidate.stopping_rounds is not None:
+        chosen = choose_tree_count(pipeline, rows, target, candidate.stopping_rounds)
+        pipeline["model"].set_params(**chosen)
     pipeline.fit(rows[ordered.names], target)
     seen = fold.fit | fold.calibrate
     bundle = Bundle(

@@ -7,7 +7,9 @@ import dataclasses
 from churn.core.contract import CONTRACT, Column, Kind, TableContract
 from churn.core.settings import SourceSettings
 
-_KIND_OF_ROLE: dict[str, Kind] = {"category": "text", "number": "number", "protected": "text", "group": "id"}
+_KIND_OF_ROLE: dict[str, Kind] = {
+    "category": "text", "number": "number", "segment": "text", "protected": "text", "group": "id"
+}  # fmt: skip
 
 
 def contract_of(source: SourceSettings, table: str) -> TableContract:

@@ -71,17 +71,13 @@ def _stage_table(
         _mark_orphans(typed, customers) if customers is not None and contract.has_customer else typed
     ).cache()
     total, broken = count_broken(typed)
-    if (
-        total < source.min_rows
-        and contract.name in ("customers", "matrix")
-        or total == 0
-        and contract.is_fact is False
-    ):
+    floor = source.min_rows if contract.name in ("customers", "matrix") else 1
+    if total < floor:
         raise DataRefused(
-            f"{total:,} rows, fewer than min_rows ({source.min_rows:,})",
+            f"{total:,} rows, fewer than {f'min_rows ({floor:,})' if floor > 1 else 'one'}",
             table=contract.name,
             code="too_few_rows",
-            remedy="Did the export finish? Otherwise lower min_rows in the source file",
+            remedy="Did the export finish? Otherwise lower min_rows, or leave the table out of the source file",
         )
     refuse_broken(typed, broken, total, contract, source)
     good = typed.filter(typed[RULE].isnull()).drop(RULE)
@@ -112,10 +108,10 @@ def _keep_unique(rows: ir.Table, contract: TableContract) -> tuple[ir.Table, int
             code="missing_column",
             remedy=f"Let the SELECT of '{contract.name}' yield one",
         )
-    keyed = rows.filter(*[rows[c].notnull() for c in key]) if contract.duplicates == "keep_one" else rows
+    keyed = rows.filter(rows[key[0]].notnull()) if len(key) == 1 else rows
     repeated = keyed.group_by(key).agg(copies=keyed.count())
     repeated = repeated.filter(repeated.copies > 1)
-    surplus = int((repeated.copies.sum() - repeated.count()).execute() or 0)
+    surplus = int((repeated.copies.sum() - repeated.count()).to_pyarrow().as_py() or 0)
     if surplus == 0:
         return rows, 0
     if contract.duplicates == "refuse":

@@ -1,0 +1,77 @@
+"""Peers: where a customer stands among comparable customers on the same date, in percent.
+
+Raw counts move with the season and differ from one product to the next; a rank within the peer group does not. The
+group is the customers of the cohort on that date, apart by the attributes of role `segment` where a source has them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import ibis
+import ibis.expr.types as ir
+
+from churn.features.catalog import Feature, parse_name
+from churn.features.family import KEY, FamilyTable, FeatureInputs
+from churn.features.profile import customers_as_of
+
+COMPARED = ("count", "sum", "days")
+
+
+def build_peers(inputs: FeatureInputs, engagement: FamilyTable) -> FamilyTable:
+    """Return peer ranks of engagement; grain customer x as-of date, one row per snapshot.
+
+    A rank is the share of the peer group, in percent, whose value is lower: 0 for the lowest, 100 for the highest of
+    all. Ties share the lowest rank.
+
+    Parameters
+    ----------
+    engagement
+        The engagement family, from which the compared measures are taken.
+    """
+    chosen = _compared(engagement.features, max(inputs.settings.windows_days))
+    rows = inputs.snapshots.left_join(engagement.table, KEY).drop([f"{k}_right" for k in KEY])
+    rows = rows.fill_null({f.name: f.empty for f in chosen if f.empty is not None})
+    segments = inputs.source.attributes_of("segment")
+    if segments:
+        profile = customers_as_of(inputs.staged["customers"], inputs.snapshots).select(*KEY, *segments)
+        rows = rows.left_join(profile, KEY).drop([f"{k}_right" for k in KEY])
+    ranks = {_describe(f).name: _rank(rows, f.name, segments) for f in chosen}
+    return FamilyTable(rows.select(*KEY, **ranks), tuple(_describe(f) for f in chosen))
+
+
+def _rank(rows: ir.Table, column: str, segments: Sequence[str]) -> ir.Value:
+    group = ibis.window(group_by=["as_of_date", *segments], order_by=rows[column])
+    return (ibis.percent_rank().over(group) * 100.0).cast("float64")
+
+
+def _compared(features: Sequence[Feature], longest: int) -> list[Feature]:
+    """Return active days over every window, and the other counts, sums and recencies over the longest."""
+    chosen = []
+    for feature in features:
+        parts = parse_name(feature.name)
+        is_longest = parts["days"] in (None, str(longest))
+        if parts["aggregate"] in COMPARED and (is_longest or parts["measure"] == "active_days"):
+            chosen.append(feature)
+    return chosen
+
+
+def _describe(feature: Feature) -> Feature:
+    parts = parse_name(feature.name)
+    measure = parts["measure"] if parts["aggregate"] != "days" else f"{parts['measure']}_days"
+    days = f"_{parts['days']}d" if parts["days"] else ""
+    return replace(
+        feature,
+        name=f"peer_{measure}_rank{days}",
+        family="peers",
+        unit="percent",
+        en=f"{feature.en}, rank among comparable customers",
+        ja=f"{feature.ja}（同種の顧客内の順位）",
+        reason_en=f"{feature.en[:1].upper()}{feature.en[1:]}: more than {{value}}% of comparable customers",
+        reason_ja=f"{feature.ja}: 同種の顧客の{{value}}%を上回る",
+        empty=None,
+        value_of=None,
+        prior_of=None,
+        ceiling=None,
+    )
