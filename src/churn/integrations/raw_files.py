@@ -61,7 +61,7 @@ def files_relation(engine: Engine, name: str, settings: InputSettings) -> str:
 
 
 def _parquet(engine: Engine, name: str, files: list[Path]) -> str:
-    """Return the relation of Parquet files, after one bare scan of each: a damaged page is found with its file's name."""
+    """Return the relation of Parquet files, after one bare scan of each, so that a damaged page has its file named."""
     for file in files:
         try:
             engine.run(f"SELECT bit_xor(hash(COLUMNS(*))) FROM read_parquet('{quoted(file)}')")
@@ -107,7 +107,7 @@ def _as_utf8(engine: Engine, name: str, file: Path, settings: InputSettings, num
         return file
     copy = engine.scratch / f"{name}-{number}" / file.name.removesuffix(".gz")
     with output_errors(copy):
-        copy.parent.mkdir()
+        copy.parent.mkdir(exist_ok=True)
         with copy.open("w", encoding="utf-8", newline="") as out:
             out.writelines(text)
     return copy
