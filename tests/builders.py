@@ -102,7 +102,7 @@ def plain(table: ir.Table, *order: str) -> list[dict[str, Any]]:
 def by_key(table: ir.Table) -> dict[tuple[str, str], dict[str, Any]]:
     """Return rows by customer and as-of date (as text)."""
     rows = {(row["customer_id"], str(row["as_of_date"])): row for row in table.to_pyarrow().to_pylist()}
-    assert len(rows) == table.count().execute(), "the grain is broken"
+    assert len(rows) == table.count().to_pyarrow().as_py(), "the grain is broken"
     return rows
 
 

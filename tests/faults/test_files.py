@@ -1,0 +1,295 @@
+"""Files that are really broken: each is refused with its place, nothing is written, the former layer stands."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from churn.core.errors import OutputFailed
+from churn.core.settings import InputSettings
+from churn.integrations.engine import open_engine
+from churn.integrations.sources import open_source
+from tests.builders import COMPANY, ENGINE, Company
+
+CUSTOMERS = COMPANY["customers"].strip() + "\n"
+
+
+def parquet_input(company: Company, table: str) -> dict[str, InputSettings]:
+    return {f"{table}_raw": InputSettings(path=str(company.file(table, "parquet")))}
+
+
+def write_parquet(company: Company, table: str, rows: int = 3, compression: str = "zstd") -> Path:
+    path = company.file(table, "parquet")
+    columns = {
+        "event_id": [f"E{i}" for i in range(rows)],
+        "customer_id": [f"C{i % 3 + 1}" for i in range(rows)],
+        "occurred_at": [f"2024-02-{i % 28 + 1:02d}T10:00:00" for i in range(rows)],
+        "event_type": ["login"] * rows,
+    }
+    pq.write_table(pa.table(columns), path, compression=compression)
+    return path
+
+
+class TestEmptyAndAbsent:
+    @pytest.mark.parametrize("table", ["customers", "events"])
+    def test_a_csv_of_no_bytes(self, company: Company, table: str):
+        path = company.write(table, b"")
+        refusal = company.refuse()
+        assert (refusal.code, refusal.table) == ("empty_file", f"{table}_raw")
+        assert f"{path} is empty (0 bytes)" in str(refusal) and "Did the export finish?" in str(refusal)
+
+    def test_a_parquet_of_no_bytes(self, company: Company):
+        company.write("events", b"", "parquet")
+        refusal = company.refuse(inputs=parquet_input(company, "events"))
+        assert (refusal.code, refusal.table) == ("empty_file", "events_raw")
+
+    def test_one_empty_file_among_those_of_a_glob(self, company: Company):
+        (company.root / "raw" / "events-2.csv").touch()
+        refusal = company.refuse(inputs={"events_raw": InputSettings(path=str(company.root / "raw" / "events*.csv"))})
+        assert (refusal.code, refusal.table) == ("empty_file", "events_raw")
+        assert "events-2.csv" in str(refusal)
+
+    def test_a_missing_file_suggests_its_neighbour(self, company: Company):
+        wrong = company.root / "raw" / "evnts.csv"
+        refusal = company.refuse(inputs={"events_raw": InputSettings(path=str(wrong))})
+        assert (refusal.code, refusal.table) == ("missing_file", "events_raw")
+        assert "did you mean 'events.csv'?" in str(refusal)
+
+    def test_a_missing_folder_is_said(self, company: Company):
+        wrong = company.root / "exports" / "events.csv"
+        refusal = company.refuse(inputs={"events_raw": InputSettings(path=str(wrong))})
+        assert refusal.code == "missing_file"
+        assert f"the folder {wrong.parent} does not exist" in str(refusal)
+
+    @pytest.mark.parametrize("table", ["customers", "subscriptions", "events", "tickets", "payments"])
+    def test_a_header_and_nothing_else(self, company: Company, table: str):
+        company.write(table, COMPANY[table].strip().splitlines()[0])
+        refusal = company.refuse()
+        assert (refusal.code, refusal.table) == ("too_few_rows", table)
+        assert "0 rows" in str(refusal) and "Did the export finish?" in str(refusal)
+
+    def test_fewer_customers_than_the_source_says_there_are(self, company: Company):
+        refusal = company.refuse(min_rows=4)
+        assert (refusal.code, refusal.table) == ("too_few_rows", "customers")
+        assert "3 rows, fewer than min_rows (4)" in str(refusal)
+        company.stage(min_rows=3)
+
+
+class TestBrokenBytes:
+    def test_a_truncated_parquet(self, company: Company):
+        path = write_parquet(company, "events")
+        whole = path.read_bytes()
+        path.write_bytes(whole[: len(whole) // 2])
+        refusal = company.refuse(inputs=parquet_input(company, "events"))
+        assert (refusal.code, refusal.table) == ("broken_file", "events_raw")
+        assert f"{path} ({len(whole) // 2:,} bytes)" in str(refusal) and "Did the export finish?" in str(refusal)
+
+    def test_a_parquet_that_is_text(self, company: Company):
+        path = company.write("events", COMPANY["events"], "parquet")
+        refusal = company.refuse(inputs=parquet_input(company, "events"))
+        assert (refusal.code, refusal.table) == ("broken_file", "events_raw")
+        assert str(path) in str(refusal)
+
+    @pytest.mark.parametrize("compression", ["zstd", "snappy"])
+    def test_a_parquet_with_damaged_pages(self, company: Company, compression: str):
+        path = write_parquet(company, "events", rows=2000, compression=compression)
+        damaged = bytearray(path.read_bytes())
+        damaged[40:400] = bytes(byte ^ 0xFF for byte in damaged[40:400])
+        path.write_bytes(bytes(damaged))
+        refusal = company.refuse(inputs=parquet_input(company, "events"))
+        assert (refusal.code, refusal.table) == ("broken_file", "events_raw")
+        assert f"{path} ({len(damaged):,} bytes)" in str(refusal)
+
+    def test_a_parquet_with_a_damaged_footer(self, company: Company):
+        path = write_parquet(company, "events")
+        damaged = bytearray(path.read_bytes())
+        damaged[-200:-8] = bytes(byte ^ 0xFF for byte in damaged[-200:-8])
+        path.write_bytes(bytes(damaged))
+        refusal = company.refuse(inputs=parquet_input(company, "events"))
+        assert (refusal.code, refusal.table) == ("broken_file", "events_raw")
+
+    def gzipped(self, company: Company, content: bytes) -> dict[str, InputSettings]:
+        path = company.write("customers", content, "csv.gz")
+        return {"customers_raw": InputSettings(path=str(path))}
+
+    def test_a_whole_gzip_is_read(self, company: Company):
+        company.stage(inputs=self.gzipped(company, gzip.compress(CUSTOMERS.encode())))
+        assert [row["customer_id"] for row in company.rows("customers")] == ["C1", "C2", "C3"]
+
+    @pytest.mark.parametrize("kept", [0.3, 0.9])
+    def test_a_truncated_gzip(self, company: Company, kept: float):
+        content = gzip.compress(CUSTOMERS.encode() * 50)
+        cut = content[: int(len(content) * kept)]
+        refusal = company.refuse(inputs=self.gzipped(company, cut))
+        assert (refusal.code, refusal.table) == ("broken_file", "customers_raw")
+        assert f"customers.csv.gz ({len(cut):,} bytes)" in str(refusal)
+
+    @pytest.mark.parametrize("at", [0, 15, -6])
+    def test_a_gzip_with_a_flipped_bit(self, company: Company, at: int):
+        content = bytearray(gzip.compress(CUSTOMERS.encode()))
+        content[at] ^= 0b0001_0000
+        refusal = company.refuse(inputs=self.gzipped(company, bytes(content)))
+        assert (refusal.code, refusal.table) == ("broken_file", "customers_raw")
+
+    @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs the device that is always full")
+    def test_no_room_for_the_unpacked_copy_is_not_the_files_fault(self, company: Company):
+        inputs = self.gzipped(company, gzip.compress(CUSTOMERS.encode()))
+        source, before = company.source(inputs=inputs), company.on_disk()
+        with open_engine(ENGINE) as engine, pytest.raises(OutputFailed) as failed:
+            (engine.scratch / "customers_raw-0").mkdir()
+            (engine.scratch / "customers_raw-0" / "customers.csv").symlink_to("/dev/full")
+            open_source(engine, source)
+        assert failed.value.exit_code == 4
+        assert company.on_disk() == before
+
+    def test_a_ragged_row_in_a_gzip_names_the_file_that_was_given(self, company: Company):
+        content = gzip.compress((CUSTOMERS + "C4,2024-01-04\n").encode())
+        refusal = company.refuse(inputs=self.gzipped(company, content))
+        assert refusal.code == "broken_row"
+        assert "customers.csv" in str(refusal) and "line 5" in str(refusal)
+
+
+class TestEncodings:
+    NAMES = "customer_id,signed_up_at,country\nC1,2024-01-01,日本\nC2,2024-01-01,ﾄﾞｲﾂ\nC3,2024-01-01,表示\n"
+    LATIN = "customer_id,signed_up_at,country\nC1,2024-01-01,Österreich\nC2,2024-01-01,España\nC3,2024-01-01,Türkiye\n"
+
+    @pytest.mark.parametrize(
+        ("encoding", "text", "option", "offset"),
+        [
+            ("cp932", NAMES, "cp932", 47),
+            ("utf-16", NAMES, "utf-16", 0),
+            ("latin-1", LATIN, "latin-1", 47),
+        ],
+    )
+    def test_another_encoding_is_refused_with_its_offset_and_the_option(
+        self, company: Company, encoding: str, text: str, option: str, offset: int
+    ):
+        path = company.write("customers", text.encode(encoding))
+        refusal = company.refuse()
+        assert (refusal.code, refusal.table) == ("wrong_encoding", "customers_raw")
+        assert f"{path} is not utf-8 at byte {offset}" in str(refusal)
+        assert option in refusal.message and "set encoding:" in str(refusal)
+
+    @pytest.mark.parametrize(("encoding", "text"), [("cp932", NAMES), ("utf-16", NAMES), ("latin-1", LATIN)])
+    def test_the_option_reads_it(self, company: Company, encoding: str, text: str):
+        path = company.write("customers", text.encode(encoding))
+        company.stage(inputs={"customers_raw": InputSettings(path=str(path), encoding=encoding)})
+        assert [row["country"] for row in company.rows("customers")] == [
+            line.split(",")[2] for line in text.splitlines()[1:]
+        ]
+
+    def test_a_byte_order_mark_is_fine(self, company: Company):
+        company.write("customers", CUSTOMERS.encode("utf-8-sig"))
+        company.stage()
+        assert [row["customer_id"] for row in company.rows("customers")] == ["C1", "C2", "C3"]
+
+    def test_a_stated_encoding_that_is_wrong(self, company: Company):
+        path = company.write("customers", self.LATIN.encode("latin-1"))
+        refusal = company.refuse(inputs={"customers_raw": InputSettings(path=str(path), encoding="cp932")})
+        assert (refusal.code, refusal.table) == ("wrong_encoding", "customers_raw")
+        assert "is not cp932" in str(refusal)
+
+    def test_utf16_without_its_mark(self, company: Company):
+        path = company.write("customers", CUSTOMERS.encode("utf-16-le"))
+        refusal = company.refuse(inputs={"customers_raw": InputSettings(path=str(path), encoding="utf-16")})
+        assert (refusal.code, refusal.table) == ("wrong_encoding", "customers_raw")
+        company.stage(inputs={"customers_raw": InputSettings(path=str(path), encoding="utf-16-le")})
+
+    def test_a_character_cut_in_two_at_the_end(self, company: Company):
+        company.write("customers", CUSTOMERS.encode() + "C4,2024-01-04,日".encode()[:-1])
+        refusal = company.refuse()
+        assert (refusal.code, refusal.table) == ("wrong_encoding", "customers_raw")
+
+
+class TestNulBytes:
+    def test_a_nul_byte_is_refused_with_the_option_that_drops_it(self, company: Company):
+        company.write("customers", CUSTOMERS.replace("C2", "C\x002").encode())
+        refusal = company.refuse()
+        assert (refusal.code, refusal.table) == ("nul_byte", "customers_raw")
+        assert "near byte 51" in str(refusal) and "strip_nul: true" in str(refusal)
+
+    def test_the_option_drops_it(self, company: Company):
+        path = company.write("customers", CUSTOMERS.replace("C2", "C\x002").encode())
+        company.stage(inputs={"customers_raw": InputSettings(path=str(path), strip_nul=True)})
+        assert [row["customer_id"] for row in company.rows("customers")] == ["C1", "C2", "C3"]
+
+    def test_a_nul_byte_in_a_parquet_never_reaches_an_output(self, company: Company):
+        path = company.file("events", "parquet")
+        columns = {
+            "customer_id": ["C\x001"], "occurred_at": ["2024-02-01T10:00:00"], "event_type": ["log\x00in"],
+        }  # fmt: skip
+        pq.write_table(pa.table(columns), path)
+        company.stage(inputs=parquet_input(company, "events"))
+        assert [(row["customer_id"], row["event_type"]) for row in company.rows("events")] == [("C1", "login")]
+
+
+class TestRows:
+    @pytest.mark.parametrize(
+        ("line", "reason"),
+        [
+            ("C4,2024-01-04,DE,extra", "Expected Number of Columns: 3 Found: 4"),
+            ("C4,2024-01-04", "Expected Number of Columns: 3 Found: 2"),
+            ('C4,2024-01-04,"DE', "nterminated quote"),
+            ('C4,2024-01-04,"DE\nC5,2024-01-05,FR\nC6,2024-01-06,FR', "nterminated quote"),
+            ('C4,2024-01-04,"DE" tail', "line 5"),
+        ],
+    )
+    def test_a_row_that_does_not_fit_is_refused_with_its_line(self, company: Company, line: str, reason: str):
+        path = company.write("customers", CUSTOMERS + line)
+        refusal = company.refuse()
+        assert refusal.code == "broken_row"
+        assert f"{path}, line 5" in str(refusal) and reason in str(refusal)
+
+    def test_a_quoted_line_break_and_a_doubled_quote_are_fine(self, company: Company):
+        company.write("customers", CUSTOMERS + '"C4",2024-01-04,"two\nlines, ""quoted"""\n')
+        company.stage()
+        assert company.rows("customers")[3]["country"] == 'two\nlines, "quoted"'
+
+    @pytest.mark.parametrize("ending", ["\r\n", "\n"])
+    def test_line_endings_of_either_kind_are_fine(self, company: Company, ending: str):
+        company.write("customers", CUSTOMERS.replace("\n", ending).encode())
+        company.stage()
+        assert [row["country"] for row in company.rows("customers")] == ["DE", "JP", "FR"]
+
+
+class TestHeaders:
+    @pytest.mark.parametrize("header", ["customer_id,signed_up_at,customer_id", "customer_id,signed_up_at,Customer_ID"])
+    def test_a_header_that_repeats_a_name(self, company: Company, header: str):
+        path = company.write("customers", CUSTOMERS.replace("customer_id,signed_up_at,country", header))
+        refusal = company.refuse()
+        assert (refusal.code, refusal.table) == ("duplicate_header", "customers_raw")
+        assert f"{path}, line 1" in str(refusal) and "customer_id" in str(refusal)
+
+    @pytest.mark.parametrize("delimiter", [";", "\t", "|"])
+    def test_another_delimiter_is_refused_with_the_option(self, company: Company, delimiter: str):
+        path = company.write("customers", CUSTOMERS.replace(",", delimiter))
+        refusal = company.refuse()
+        assert (refusal.code, refusal.table) == ("wrong_delimiter", "customers_raw")
+        assert f"Set delimiter: {delimiter!r}" in str(refusal)
+        company.stage(inputs={"customers_raw": InputSettings(path=str(path), delimiter=delimiter)})
+        assert [row["country"] for row in company.rows("customers")] == ["DE", "JP", "FR"]
+
+    def test_columns_without_a_name_are_dropped_like_any_other(self, company: Company):
+        rows = [f"{number},{line}" for number, line in enumerate(CUSTOMERS.splitlines())]
+        company.write("customers", "\n".join([rows[0].removeprefix("0"), *rows[1:]]))
+        company.stage()
+        assert [row["customer_id"] for row in company.rows("customers")] == ["C1", "C2", "C3"]
+
+    def test_an_unterminated_quote_in_the_header(self, company: Company):
+        rows = "".join(f"C{i},2024-01-01,DE\n" for i in range(10_000))
+        path = company.write("customers", f'"customer_id,signed_up_at,country\n{rows}')
+        refusal = company.refuse()
+        assert (refusal.code, refusal.table) == ("broken_file", "customers_raw")
+        assert str(path) in str(refusal) and "line 1" in str(refusal)
+
+    def test_files_of_one_input_may_order_their_columns_differently(self, company: Company):
+        company.write("customers", CUSTOMERS)
+        (company.root / "raw" / "customers-2.csv").write_text("country,customer_id,signed_up_at\nES,C4,2024-01-04\n")
+        company.stage(inputs={"customers_raw": InputSettings(path=str(company.root / "raw" / "customers*.csv"))})
+        assert [(r["customer_id"], r["country"]) for r in company.rows("customers")] == [
+            ("C1", "DE"), ("C2", "JP"), ("C3", "FR"), ("C4", "ES"),
+        ]  # fmt: skip
