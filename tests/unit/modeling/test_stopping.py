@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from lightgbm import LGBMClassifier
+
+from churn.modeling.encoding import build_pipeline
+from churn.modeling.stopping import LEAST_TREES, MODEST_TREES, choose_tree_count, later_rows
+from tests.unit.modeling.toys import CATALOG, DATES, make_matrix
+
+NUMBERS = ["eng_activity_recency_days", "tickets_open"]
+
+
+def _pipeline(most: int = 400) -> object:
+    model = LGBMClassifier(n_estimators=most, num_leaves=15, learning_rate=0.2, n_jobs=1, verbose=-1, random_state=0)
+    return build_pipeline("trees", NUMBERS, CATALOG.categories, model)
+
+
+def test_the_last_fifth_of_the_dates_watches() -> None:
+    matrix = make_matrix(10)
+    assert set(matrix.loc[later_rows(matrix), "as_of_date"]) == {DATES[-1]}
+
+
+def test_with_one_date_a_fifth_of_the_customers_watches_with_all_their_rows() -> None:
+    rows = pd.DataFrame({"customer_id": [f"c{n % 500}" for n in range(1000)], "as_of_date": DATES[0]})
+    held = later_rows(rows)
+    assert 0.15 < held.mean() < 0.25
+    assert (held[:500] == held[500:]).all()
+
+
+def test_growing_stops_when_later_rows_no_longer_improve() -> None:
+    matrix = make_matrix()
+    chosen = choose_tree_count(_pipeline(), matrix, matrix["churned"].to_numpy(), patience=10)
+    assert LEAST_TREES <= chosen["n_estimators"] < 400
+
+
+def test_where_watching_is_not_possible_a_modest_number_is_taken() -> None:
+    matrix = make_matrix(20)
+    target = np.where(matrix["as_of_date"] == DATES[-1], 0, matrix["churned"])
+    assert choose_tree_count(_pipeline(), matrix, target, patience=10) == {"n_estimators": MODEST_TREES}
