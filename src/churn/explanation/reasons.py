@@ -17,7 +17,7 @@ from churn.core.settings import Language
 from churn.features.catalog import Catalog, Feature
 
 NOT_KNOWN: Mapping[Language, str] = {"en": "not known", "ja": "不明"}
-_ONE = re.compile(r"\b1 (day|hour|action|month|ticket|payment|kind|time)s\b")
+_ONE = re.compile(r"(?<![\d.,])1 (day|hour|action|month|ticket|payment|kind|time)s\b")
 
 
 def choose_reasons(values: np.ndarray, catalog: Catalog, count: int) -> list[list[Feature]]:
