@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import io
+import warnings
+
+import numpy as np
+import pytest
+
+with warnings.catch_warnings():  # what shap warns about while it is imported is its own affair
+    warnings.simplefilter("ignore")
+    import matplotlib.pyplot as plt
+
+    from churn.explanation.plots import plot_causes, plot_contributions
+
+from churn.explanation.causes import sum_by_cause
+from churn.explanation.contributions import explain_rows
+from tests.unit.modeling.toys import fitted, rows_of
+
+
+@pytest.fixture
+def pictures() -> dict[str, bytes]:
+    bundle, rows = fitted("trees"), rows_of(customers=40)
+    drawn = {}
+    for name, figure in plot_contributions(explain_rows(bundle, rows), rows, bundle.catalog, 5).items():
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="png", dpi=40, metadata={"Software": None})
+        drawn[name] = buffer.getvalue()
+        plt.close(figure)
+    return drawn
+
+
+def test_beeswarm_bar_and_waterfall_are_drawn(pictures: dict[str, bytes]) -> None:
+    assert set(pictures) == {"beeswarm", "bar", "waterfall"}
+    assert all(picture.startswith(b"\x89PNG") for picture in pictures.values())
+
+
+def test_drawing_leaves_the_global_generator_alone() -> None:
+    bundle, rows = fitted("trees"), rows_of(customers=20)
+    np.random.seed(5)  # noqa: NPY002
+    expected = np.random.RandomState(5).random_sample(3)
+    for figure in plot_contributions(explain_rows(bundle, rows), rows, bundle.catalog, 3).values():
+        plt.close(figure)
+    assert np.random.random_sample(3) == pytest.approx(expected)  # noqa: NPY002
+
+
+def test_causes_are_named_in_words_and_only_what_raises_is_counted() -> None:
+    bundle, rows = fitted("linear"), rows_of(customers=40)
+    by_cause = sum_by_cause(explain_rows(bundle, rows).values, bundle.catalog)
+    axes = plot_causes(by_cause).axes[0]
+    assert "waiting for support" in [label.get_text() for label in axes.get_yticklabels()]
+    assert all(bar.get_width() >= 0 for bar in axes.patches)

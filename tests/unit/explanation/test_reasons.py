@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from churn.explanation.reasons import choose_reasons, write_reason, write_reasons
+from churn.features.catalog import Catalog
+from tests.unit.modeling.toys import make_feature
+
+ACTIVE = make_feature(
+    "active_30", topic="activity", prior_of="active_before",
+    reason_en="Active on {value} days in the last 30, {prior} in the 30 before (typical: {typical})",
+    reason_ja="直近30日間の利用は{value}日、その前は{prior}日（標準: {typical}日）",
+)  # fmt: skip
+TREND = make_feature("active_trend", topic="activity", value_of="active_30", reason_en="Active on {value} days, falling")
+PLAN = make_feature("plan", kind="category", reason_en="Plan: {value}", reason_ja="プラン: {value}")
+TICKETS = make_feature("tickets", topic="tickets", reason_en="{value} tickets open")
+RECENCY = make_feature("recency", reason_en="Last active {value} days ago", reason_ja="最終利用は{value}日前", ceiling=180.0)
+CATALOG = Catalog([ACTIVE, TREND, PLAN, TICKETS])
+
+
+class TestChoice:
+    @staticmethod
+    def _chosen(values: list[float], count: int = 3) -> list[str]:
+        return [feature.name for feature in choose_reasons(np.array([values]), CATALOG, count)[0]]
+
+    def test_the_strongest_topics_come_first(self) -> None:
+        assert self._chosen([0.1, 0.0, 0.2, 0.9]) == ["tickets", "plan", "active_30"]
+
+    def test_only_what_raises_the_risk_becomes_a_reason(self) -> None:
+        assert self._chosen([-0.5, -0.1, 0.2, 0.0]) == ["plan"]
+        assert self._chosen([-0.5, -0.1, -0.2, 0.0]) == []
+
+    def test_a_topic_speaks_once_by_its_strongest_feature(self) -> None:
+        assert self._chosen([0.3, 0.4, 0.0, 0.1]) == ["active_trend", "tickets"]
+
+    def test_a_topic_is_weighed_as_a_whole(self) -> None:
+        # each of the two is weaker than the tickets, together they are stronger
+        assert self._chosen([0.3, 0.3, 0.0, 0.5]) == ["active_30", "tickets"]
+        # one raises, the other lowers more: the topic as a whole does not raise the risk
+        assert self._chosen([0.3, -0.4, 0.1, 0.0]) == ["plan"]
+
+    def test_no_more_than_asked_for(self) -> None:
+        assert self._chosen([0.1, 0.1, 0.2, 0.9], count=1) == ["tickets"]
+
+    def test_every_row_has_reasons_of_its_own(self) -> None:
+        chosen = choose_reasons(np.array([[1.0, 0, 0, 0], [0, 0, 1.0, 0]]), CATALOG, 3)
+        assert [[f.name for f in row] for row in chosen] == [["active_30"], ["plan"]]
+
+
+class TestWords:
+    ROW = {"active_30": 3.0, "active_before": 14.0, "plan": "エンタープライズ", "tickets": 1.0, "recency": 5.0}
+
+    def test_quote_the_customers_own_numbers_and_what_they_are_compared_with(self) -> None:
+        text = write_reason(ACTIVE, self.ROW, {"active_30": 8.5}, "en")
+        assert text == "Active on 3 days in the last 30, 14 in the 30 before (typical: 8.5)"
+
+    def test_in_japanese(self) -> None:
+        assert write_reason(ACTIVE, self.ROW, {"active_30": 8.5}, "ja") == (
+            "直近30日間の利用は3日、その前は14日（標準: 8.5日）"
+        )
+
+    def test_a_feature_may_speak_with_the_value_of_another(self) -> None:
+        assert write_reason(TREND, self.ROW, {}, "en") == "Active on 3 days, falling"
+
+    def test_one_is_singular_in_english_alone(self) -> None:
+        row = {**self.ROW, "active_30": 1.0}
+        assert write_reason(TREND, row, {}, "en") == "Active on 1 day, falling"
+        assert write_reason(TICKETS, row, {}, "en") == "1 ticket open"
+        assert write_reason(RECENCY, {"recency": 1.0}, {}, "en") == "Last active 1 day ago"
+        assert write_reason(RECENCY, {"recency": 1.0}, {}, "ja") == "最終利用は1日前"
+
+    @pytest.mark.parametrize("value", [11.0, 21.0, 0.1, 1.1, 1001.0])
+    def test_numbers_that_merely_end_in_one_stay_plural(self, value: float) -> None:
+        assert write_reason(TICKETS, {"tickets": value}, {}, "en").endswith(" tickets open")
+
+    @pytest.mark.parametrize("missing", [None, np.nan, float("inf"), pd.NA])
+    def test_what_is_missing_is_said_to_be_not_known(self, missing: Any) -> None:
+        assert write_reason(PLAN, {"plan": missing}, {}, "en") == "Plan: not known"
+        assert write_reason(PLAN, {"plan": missing}, {}, "ja") == "プラン: 不明"
+        assert write_reason(PLAN, {}, {}, "en") == "Plan: not known"
+
+    @pytest.mark.parametrize(
+        ("number", "shown"),
+        [(3.0, "3"), (0.0, "0"), (0.254, "0.25"), (0.5, "0.5"), (2.999999999999, "3"), (12.34, "12.3"), (1234.5, "1,234"),
+         (-0.5, "-0.5"), (1_000_000.0, "1,000,000"), (0.001, "0"), (9.999, "10")],
+    )  # fmt: skip
+    def test_numbers_read_as_people_write_them(self, number: float, shown: str) -> None:
+        assert write_reason(PLAN, {"plan": number}, {}, "en") == f"Plan: {shown}"
+
+    def test_a_value_at_the_ceiling_means_this_or_more(self) -> None:
+        assert write_reason(RECENCY, {"recency": 180.0}, {}, "en") == "Last active 180+ days ago"
+        assert write_reason(RECENCY, {"recency": 179.0}, {}, "en") == "Last active 179 days ago"
+
+    def test_words_of_a_customer_are_never_taken_for_a_template(self) -> None:
+        assert write_reason(PLAN, {"plan": "{value} {0} %s"}, {}, "en") == "Plan: {value} {0} %s"
+
+    def test_sentences_of_all_rows_come_in_the_order_chosen(self) -> None:
+        rows = pd.DataFrame({"plan": ["team", None], "tickets": [2.0, 5.0]})
+        assert write_reasons([[TICKETS, PLAN], []], rows, {}, "en") == [["2 tickets open", "Plan: team"], []]
