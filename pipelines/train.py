@@ -68,7 +68,9 @@ def run(settings: ChurnSettings) -> StageResult:
 def candidate(settings: ModelSettings) -> Candidate:
     """Return the candidate a model group describes."""
     estimator = hydra.utils.instantiate(settings.estimator)
-    return Candidate(settings.name, settings.encoding, estimator, stopping_rounds=settings.stopping_rounds)
+    return Candidate(
+        settings.name, settings.encoding, estimator, (), settings.stopping_rounds, settings.monotone
+    )
 
 
 main = stage_main("train", ChurnSettings, run)

@@ -46,6 +46,22 @@ class WordedSettings(StrictSettings):
         return self
 
 
+class EventTypeSettings(WordedSettings):
+    """A kind of event: its name in words, its cause, and whether more of it can only raise or only lower the risk.
+
+    Without a stated effect, use (`low_engagement`) lowers the risk and anything else may do either.
+    """
+
+    effect: Literal["raises", "lowers", "either"] | None = None
+
+    @property
+    def direction(self) -> Literal[-1, 0, 1]:
+        """Return 1, -1 or 0 for raises, lowers, either."""
+        is_use = self.cause in (None, "low_engagement")
+        effect = self.effect or ("lowers" if is_use else "either")
+        return 1 if effect == "raises" else -1 if effect == "lowers" else 0
+
+
 class AttributeSettings(WordedSettings):
     """An attribute of customers (or a column of a flat table): its role, its name in words, its cause."""
 
@@ -89,7 +105,7 @@ class SourceSettings(StrictSettings):
     tables: dict[str, str]
     time_zone: str | None = None
     attributes: dict[str, Role | AttributeSettings] = {}
-    event_types: dict[str, WordedSettings] = {}
+    event_types: dict[str, EventTypeSettings] = {}
     lag_hours: dict[str, Annotated[int, Field(ge=0, le=24 * 366)]] = {}
     sentinel_dates: list[date] = []
     earliest_date: date = date(1990, 1, 1)
@@ -204,6 +220,7 @@ class ModelSettings(StrictSettings):
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
     encoding: Literal["trees", "linear"]
     stopping_rounds: Annotated[int, Field(ge=1)] | None = None
+    monotone: bool = False
     estimator: dict[str, Any]
 
     @model_validator(mode="after")

@@ -46,6 +46,8 @@ class Feature:
         Features whose values fill `{value}` and `{prior}`; by default itself and none.
     ceiling
         Value that means "this or more" (how far back anything is read); it is worded so.
+    direction
+        1 where more of it can only raise the risk, -1 where it can only lower it, 0 where either may be.
     """
 
     name: str
@@ -62,6 +64,7 @@ class Feature:
     value_of: str | None = None
     prior_of: str | None = None
     ceiling: float | None = None
+    direction: Literal[-1, 0, 1] = 0
 
 
 class Catalog:

@@ -73,10 +73,7 @@ def facts_as_of(
         marked, [cohort.customer_id == marked.customer_id, marked[f"{main}_visible"] <= cohort.as_of_date]
     )
     masked = joined.mutate(
-        **{
-            time: (joined[f"{time}_visible"] <= joined.as_of_date).ifelse(joined[time], None)
-            for time in times[1:]
-        }
+        **{time: (joined[f"{time}_visible"] <= joined.as_of_date).ifelse(joined[time], None) for time in times[1:]}
     )
     recent = masked[main].date() >= masked.observation_start
     return masked.filter(recent | still_open(masked) if still_open else recent)

@@ -12,11 +12,7 @@ from churn.features.catalog import Catalog, Feature
 def describe_flat(source: SourceSettings, flat: ir.Table) -> Catalog:
     """Return the catalogue of a flat table: its columns of role category or number, under their own names."""
     return Catalog(
-        [
-            _describe(source, name)
-            for name in source.attributes_of("category", "number")
-            if name in flat.columns
-        ]
+        [_describe(source, name) for name in source.attributes_of("category", "number") if name in flat.columns]
     )
 
 

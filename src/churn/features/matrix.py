@@ -57,9 +57,7 @@ def build_features(inputs: FeatureInputs) -> FeatureTable:
         table = table.left_join(family.table, KEY).drop([f"{k}_right" for k in KEY])
         features += family.features
     if not features:
-        raise DataRefused(
-            "no feature family has its table", code="no_features", remedy="Map more tables in the source"
-        )
+        raise DataRefused("no feature family has its table", code="no_features", remedy="Map more tables in the source")
     catalog = Catalog(features)
     empties = {f.name: f.empty for f in features if f.empty is not None}
     filled = table.fill_null(empties) if empties else table

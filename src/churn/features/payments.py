@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Literal
 
 import ibis.expr.types as ir
 
@@ -19,6 +20,9 @@ from churn.features.family import (
 
 TABLE = "payments"
 CAUSE = "payment_failure"
+DIRECTIONS: Mapping[str, Literal[-1, 1]] = {
+    "failed_count": 1, "refunded_count": 1, "failed_recency_days": -1, "succeeded_recency_days": 1, "past_due_last": 1,
+}  # fmt: skip
 
 
 def build_payments(inputs: FeatureInputs) -> FamilyTable:
@@ -44,6 +48,7 @@ def _window_measures(days: int) -> list[Measure]:
             f"{last_ja}の{ja}: {{value}}{suffix_ja}（標準: {{typical}}{suffix_ja}）",
             topic=topic,
             empty=0.0,
+            direction=DIRECTIONS.get(name, 0),
         )
         return Measure(feature, value)
 
@@ -82,10 +87,20 @@ def _window_measures(days: int) -> list[Measure]:
 
 
 def _state_measures(observation_days: int) -> list[Measure]:
-    def feature(
-        name: str, unit: str, en: str, ja: str, text: tuple[str, str], topic: str, empty: float
-    ) -> Feature:
-        return Feature(f"pay_{name}", "payments", CAUSE, unit, en, ja, *text, topic=topic, empty=empty, ceiling=empty or None)
+    def feature(name: str, unit: str, en: str, ja: str, text: tuple[str, str], topic: str, empty: float) -> Feature:
+        return Feature(
+            f"pay_{name}",
+            "payments",
+            CAUSE,
+            unit,
+            en,
+            ja,
+            *text,
+            topic=topic,
+            empty=empty,
+            ceiling=empty or None,
+            direction=DIRECTIONS.get(name, 0),
+        )
 
     def since(t: ir.Table, status: str) -> Any:
         last = t.attempted_at.date().max(where=t.status == status)

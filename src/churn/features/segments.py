@@ -62,12 +62,8 @@ class SegmentPlan:
     def first_dates(self) -> ir.Table:
         """Return `visible_from`, `seen_from`: the first as-of date on or after each day up to the last one."""
         start = self.segments[0].start
-        days = [
-            days_before(self.as_of_dates[-1], back) for back in range((self.as_of_dates[-1] - start).days + 1)
-        ]
-        rows = [
-            {"visible_from": day, "seen_from": min(d for d in self.as_of_dates if d >= day)} for day in days
-        ]
+        days = [days_before(self.as_of_dates[-1], back) for back in range((self.as_of_dates[-1] - start).days + 1)]
+        rows = [{"visible_from": day, "seen_from": min(d for d in self.as_of_dates if d >= day)} for day in days]
         return ibis.memtable(rows, schema={"visible_from": "date", "seen_from": "date"})
 
 
@@ -114,11 +110,7 @@ def sum_segments(daily: ir.Table, plan: SegmentPlan, event_types: Sequence[str])
     seen = counts.join(plan.membership(), "segment_id")
     seen = seen.filter(seen.seen_from <= seen.as_of_date)
     return seen.group_by("customer_id", "as_of_date").agg(
-        **{
-            f"{look.name}__{name}": (seen[name] * seen[look.name]).sum()
-            for look in plan.lookbacks
-            for name in sums
-        },
+        **{f"{look.name}__{name}": (seen[name] * seen[look.name]).sum() for look in plan.lookbacks for name in sums},
         **{name: seen[name].max() for name in lasts},
     )
 

@@ -48,18 +48,14 @@ def _terms_as_of(inputs: FeatureInputs) -> ir.Table:
     if "ended_at" in marked.columns:
         marked = marked.mutate(end_visible_from=first_visible_date(subscriptions.ended_at, delay))
     cohort = inputs.snapshots
-    joined = cohort.join(
-        marked, [cohort.customer_id == marked.customer_id, marked.visible_from <= cohort.as_of_date]
-    )
+    joined = cohort.join(marked, [cohort.customer_id == marked.customer_id, marked.visible_from <= cohort.as_of_date])
     is_running = (
         joined.end_visible_from.isnull() | (joined.end_visible_from > joined.as_of_date)
         if "ended_at" in marked.columns
         else ibis.literal(True)
     )
     rows = joined.mutate(is_running=is_running)
-    newest = ibis.window(
-        group_by=[*KEY, "is_running"], order_by=[rows.started_at.desc(), rows.subscription_id.desc()]
-    )
+    newest = ibis.window(group_by=[*KEY, "is_running"], order_by=[rows.started_at.desc(), rows.subscription_id.desc()])
     in_time = ibis.window(group_by=list(KEY), order_by=[rows.started_at, rows.subscription_id])
     rows = rows.mutate(recency_rank=ibis.row_number().over(newest))
     return rows.mutate(former_mrr=rows.mrr.lag().over(in_time)) if "mrr" in rows.columns else rows

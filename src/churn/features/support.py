@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Literal
 
 import ibis
 import ibis.expr.types as ir
@@ -20,6 +21,9 @@ from churn.features.family import (
 
 TABLE = "tickets"
 CAUSE = "poor_support"
+DIRECTIONS: Mapping[str, Literal[-1, 1]] = {
+    "escalated_count": 1, "reopened_count": 1, "csat_mean": -1, "open_count": 1, "open_age_days": 1, "unanswered_count": 1,
+}  # fmt: skip
 TIMES = ("opened_at", "first_response_at", "resolved_at", "reopened_at", "escalated_at", "csat_at")
 
 
@@ -37,9 +41,7 @@ def build_support(inputs: FeatureInputs) -> FamilyTable:
 def _is_open(rows: ir.Table) -> Any:
     if "resolved_at" not in rows.columns:
         return ibis.literal(False)
-    reopened = (
-        (rows.reopened_at > rows.resolved_at).fill_null(False) if "reopened_at" in rows.columns else False
-    )
+    reopened = (rows.reopened_at > rows.resolved_at).fill_null(False) if "reopened_at" in rows.columns else False
     return rows.resolved_at.isnull() | reopened
 
 
@@ -50,9 +52,7 @@ def _hours(rows: ir.Table, end: str) -> Any:
 def _window_measures(rows: ir.Table, days: int) -> list[Measure]:
     last_en, last_ja = f"in the last {days} days", f"直近{days}日間"
 
-    def measure(
-        name: str, unit: str, en: str, ja: str, value: Any, *, topic: str, count: bool = False
-    ) -> Measure:
+    def measure(name: str, unit: str, en: str, ja: str, value: Any, *, topic: str, count: bool = False) -> Measure:
         suffix_ja = {"tickets": "件", "hours": "時間"}.get(unit, "")
         suffix_en = " hours" if unit == "hours" else ""
         feature = Feature(
@@ -66,6 +66,7 @@ def _window_measures(rows: ir.Table, days: int) -> list[Measure]:
             f"{last_ja}の{ja}: {{value}}{suffix_ja}（標準: {{typical}}{suffix_ja}）",
             topic=topic,
             empty=0.0 if count else None,
+            direction=DIRECTIONS.get(name, 0),
         )
         return Measure(feature, value)
 
@@ -130,10 +131,20 @@ def _window_measures(rows: ir.Table, days: int) -> list[Measure]:
 
 
 def _state_measures(rows: ir.Table, observation_days: int) -> list[Measure]:
-    def feature(
-        name: str, unit: str, en: str, ja: str, text: tuple[str, str], topic: str, empty: float
-    ) -> Feature:
-        return Feature(f"sup_{name}", "support", CAUSE, unit, en, ja, *text, topic=topic, empty=empty, ceiling=empty or None)
+    def feature(name: str, unit: str, en: str, ja: str, text: tuple[str, str], topic: str, empty: float) -> Feature:
+        return Feature(
+            f"sup_{name}",
+            "support",
+            CAUSE,
+            unit,
+            en,
+            ja,
+            *text,
+            topic=topic,
+            empty=empty,
+            ceiling=empty or None,
+            direction=DIRECTIONS.get(name, 0),
+        )
 
     measures = [
         Measure(

@@ -28,7 +28,8 @@ RECENCY = ("eng_activity_recency_days", "sub_terms_age_days", "prof_age_days")
 class Candidate:
     """An estimator to be fitted: its name, how inputs are encoded, the unfitted object, and the columns it may use.
 
-    With `stopping_rounds` the number of trees is chosen on the later fit rows.
+    With `stopping_rounds` the number of trees is chosen on the later fit rows; with `monotone` LightGBM keeps to the
+    directions of the catalogue.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Candidate:
     estimator: Any
     columns: tuple[str, ...] = ()
     stopping_rounds: int | None = None
+    monotone: bool = False
 
 
 def recency_rule(catalog: Catalog, source: SourceSettings) -> Candidate:
@@ -79,6 +81,8 @@ def fit_bundle(
     ordered = Catalog([*(used[n] for n in numbers), *(used[n] for n in used.categories)])
     pipeline = build_pipeline(candidate.encoding, numbers, used.categories, clone(candidate.estimator))
     rows, target = matrix.loc[fold.fit], matrix.loc[fold.fit, TARGET].to_numpy(dtype=int)
+    if candidate.monotone:
+        pipeline["model"].set_params(monotone_constraints=[feature.direction for feature in ordered.features])
     if candidate.stopping_rounds is not None:
         chosen = choose_tree_count(pipeline, rows, target, candidate.stopping_rounds)
         pipeline["model"].set_params(**chosen)

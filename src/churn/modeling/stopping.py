@@ -19,7 +19,7 @@ LATER_SHARE = 0.2
 GROWTH = 1.1  # all fit rows carry more trees than the earlier part of them did
 LEAST_TREES = 30
 LEAST_POSITIVES = 200
-MODEST_TREES = 150
+MODEST_TREES = 200
 
 
 def later_rows(rows: pd.DataFrame) -> np.ndarray:
