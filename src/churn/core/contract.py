@@ -14,6 +14,7 @@ from typing import Literal
 
 Kind = Literal["id", "time", "text", "number"]
 DELAY = "known_delay_us"
+LARGEST = 1e15  # what a number may be where the contract states no bound
 
 
 @dataclass(frozen=True)

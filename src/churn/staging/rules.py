@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import ibis.expr.types as ir
 
-from churn.core.contract import TableContract
+from churn.core.contract import LARGEST, TableContract
 from churn.core.errors import EXAMPLE_IDS, DataRefused
 from churn.core.settings import SourceSettings
 from churn.staging.typing import RULE
@@ -109,19 +109,19 @@ def refuse_broken(
 
 def example_ids(rows: ir.Table, contract: TableContract) -> list[str]:
     """Return up to five ids of rows concerned: the key where it is there, else the customer."""
-    candidates = [*contract.key, "customer_id"]
-    name = next((c for c in candidates if c in rows.columns and rows[c].type().is_string()), None)
-    if name is None:
-        return []
-    found = rows.select(name).drop_null().distinct().order_by(name).limit(EXAMPLE_IDS)
-    return [str(value) for value in found.to_pyarrow()[name].to_pylist()]
+    for name in dict.fromkeys([*contract.key, "customer_id"]):
+        if name in rows.columns and rows[name].type().is_string():
+            found = rows.select(name).drop_null().distinct().order_by(name).limit(EXAMPLE_IDS).to_pyarrow()
+            if found.num_rows:
+                return [str(value) for value in found[name].to_pylist()]
+    return []
 
 
 def _facts(contract: TableContract, column: str, source: SourceSettings) -> dict[str, object]:
     known = contract.column(column) if column in {c.name for c in contract.columns} else None
     return {
-        "low": known.low if known else None,
-        "high": known.high if known else None,
+        "low": known.low if known and known.low is not None else -LARGEST,
+        "high": known.high if known and known.high is not None else LARGEST,
         "allowed": ", ".join(known.allowed) if known else "",
         "earliest": source.earliest_date,
         "latest": source.latest_date,

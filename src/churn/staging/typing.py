@@ -13,7 +13,7 @@ import ibis
 import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
 
-from churn.core.contract import Column, TableContract
+from churn.core.contract import LARGEST, Column, TableContract
 from churn.core.errors import DataRefused
 from churn.core.settings import SourceSettings
 from churn.core.suggestions import did_you_mean
@@ -36,7 +36,7 @@ def type_columns(raw: ir.Table, contract: TableContract, source: SourceSettings)
     DataRefused
         When a required column is missing, an id is a floating point number, or a time is naive without a zone.
     """
-    _require_columns(raw, contract)
+    _require_columns(raw, contract, source)
     columns = [c for c in contract.columns if c.name in raw.columns]
     typed, rules = {}, []
     for column in columns:
@@ -58,8 +58,9 @@ def unlisted_columns(raw: ir.Table, contract: TableContract) -> tuple[str, ...]:
     return tuple(name for name in raw.columns if name not in known)
 
 
-def _require_columns(raw: ir.Table, contract: TableContract) -> None:
-    needed = [c.name for c in contract.columns if c.required]
+def _require_columns(raw: ir.Table, contract: TableContract, source: SourceSettings) -> None:
+    listed = source.attributes if contract.name in ("customers", "matrix") else ()
+    needed = [c.name for c in contract.columns if c.required or c.name in listed]
     absent = [name for name in needed if name not in raw.columns]
     if absent:
         raise DataRefused(
@@ -116,9 +117,8 @@ def _as_number(value: Any, column: Column) -> tuple[Any, Rules]:
     else:
         number = value.cast("float64")
     number = ibis.ifelse(number.isnan(), ibis.null("float64"), number)
-    if column.low is not None:
-        rules.append(("out_of_range", number < column.low))
-    rules.append(("out_of_range", number.abs() > 1e15 if column.high is None else number > column.high))
+    rules.append(("out_of_range", number < (-LARGEST if column.low is None else column.low)))
+    rules.append(("out_of_range", number > (LARGEST if column.high is None else column.high)))
     return number, rules
 
 
