@@ -17,7 +17,7 @@ from churn.core.errors import ChurnError
 from churn.core.settings import ChurnSettings
 from churn.integrations.results import StageResult
 from pipelines import explain, features, score, train, validate
-from pipelines.entry import compose
+from pipelines.composition import compose
 
 SETS = ("telco", "oulad_2013", "online_retail", "ravenstack")
 METRICS = ("auc", "average_precision", "lift_at_10pct", "calibration_error")

@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from churn.core.suggestions import did_you_mean
 
     near = did_you_mean(command, [*STAGES, "list", "promote"])
-    print(f"error: no command '{command}'{near}; churn --help lists them", file=sys.stderr)  # noqa: T201
+    print(f"error: no command '{command}'{near} (churn --help lists them)", file=sys.stderr)  # noqa: T201
     return 2
 
 
@@ -80,9 +80,10 @@ def _show_list(words: Sequence[str]) -> int:
     from churn.integrations.publication import read_published
     from churn.integrations.store import output_errors
     from churn.scoring.selection import Selection, select_rows
-    from pipelines.entry import compose_checked
+    from churn.core.settings import ChurnSettings
+    from pipelines.composition import compose
 
-    settings = compose_checked("validate", options.overrides)
+    settings = compose("validate", ChurnSettings, options.overrides)
     table = "scores" if options.all else "worklist"
     rows, _ = read_published(source_folder(settings, "lists"), options.as_of, table)
     segments = dict(pair.split("=", 1) for pair in options.segment)
@@ -143,9 +144,10 @@ def _promote(words: Sequence[str]) -> int:
     parser.add_argument("--why", required=True, help="the reason; it is kept with the version")
     options = parser.parse_intermixed_args(list(words))
     from churn.integrations.registry import promote
-    from pipelines.entry import compose_checked
+    from churn.core.settings import ChurnSettings
+    from pipelines.composition import compose
 
-    settings = compose_checked("validate", options.overrides)
+    settings = compose("validate", ChurnSettings, options.overrides)
     promote(settings, options.version, options.why)
     print(f"version {options.version} is champion; the next list comes from it")  # noqa: T201
     return 0

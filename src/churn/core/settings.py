@@ -12,7 +12,7 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from churn.core.contract import CAUSES, CONTRACT
 from churn.core.errors import ConfigRefused
@@ -24,6 +24,7 @@ PositiveDays = Annotated[int, Field(ge=1, le=3660)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Role = Literal["category", "number", "segment", "protected", "pii", "group", "free"]
 Language = Literal["en", "ja"]
+Version = Annotated[str, BeforeValidator(str)]
 
 
 class StrictSettings(BaseModel):
@@ -262,16 +263,16 @@ class PolicySettings(StrictSettings):
 class ExplanationSettings(StrictSettings):
     """Which version is explained and on how many rows."""
 
-    version: str = "latest"
+    version: Version = "latest"
     max_rows: Annotated[int, Field(ge=10)] = 2000
     max_shown: Annotated[int, Field(ge=3, le=50)] = 15
 
 
 class ScoringSettings(StrictSettings):
-    """Which date is scored, with which model."""
+    """Which date is scored, with which model (an alias, `latest`, or a number)."""
 
     as_of: date | Literal["latest"] | None = None
-    version: str = "champion"
+    version: Version = "champion"
 
 
 class PathSettings(StrictSettings):
