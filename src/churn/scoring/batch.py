@@ -134,13 +134,12 @@ def check_categories(features: pd.DataFrame, bundle: Bundle, max_share: float) -
     Raises
     ------
     DataRefused
-        When a share exceeds the limit.
+        When a share exceeds the limit, or a column of the model is not there.
     """
-    from churn.modeling.encoding import known_categories
-
     shares = {}
+    selected = bundle.select(features)
     for name, known in known_categories(bundle.pipeline.named_steps["encode"]).items():
-        values = features[name].dropna()
+        values = selected[name].dropna()
         shares[name] = float((~values.isin(known)).mean()) if len(values) else 0.0
         if shares[name] > max_share:
             raise DataRefused(
