@@ -28,7 +28,7 @@ with warnings.catch_warnings():  # what these warn about while they are imported
 import churn.integrations.tracking  # noqa: F401 - it sets how MLflow behaves in this process
 from churn import cli
 from churn.core.settings import ChurnSettings
-from pipelines.entry import compose, forgiving
+from pipelines.composition import compose
 
 CHURN = [sys.executable, "-m", "churn.cli"]
 SMALL = (
@@ -36,8 +36,9 @@ SMALL = (
     "simulation.truth.effects=false",
 )  # fmt: skip
 QUICK = (
-    "engine.threads=2", "evaluation.bootstrap_samples=20", "evaluation.min_positives=20", "model.estimator.n_estimators=60", "model.stopping_rounds=10",
-    "policy.capacity=20", "policy.control_share=0.2", "explanation.max_rows=200", "explanation.max_shown=5",
+    "engine.threads=2", "evaluation.bootstrap_samples=20", "evaluation.min_positives=20",
+    "model.estimator.n_estimators=60", "model.stopping_rounds=10", "policy.capacity=20", "policy.control_share=0.2",
+    "explanation.max_rows=200", "explanation.max_shown=5",
 )  # fmt: skip
 # What installed packages warn about in their own code, and nobody here can change.
 THIRD_PARTY = (
@@ -148,7 +149,7 @@ class Demo:
         return done
 
     def settings(self, stage: str = "validate", overrides: Sequence[str] = ()) -> ChurnSettings:
-        return compose(stage, ChurnSettings, forgiving(self.words(*overrides)))
+        return compose(stage, ChurnSettings, self.words(*overrides))
 
     def copy(self, home: Path) -> Demo:
         """Return a copy that can be changed; the store's addresses are those of the copy."""
@@ -165,7 +166,11 @@ def relocate_store(database: Path, former: Path, home: Path) -> None:
     with contextlib.closing(sqlite3.connect(database)) as connection, connection:
         tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         for table in tables:
-            for column in [row[1] for row in connection.execute(f"PRAGMA table_info({table})") if "CHAR" in row[2] or row[2] == "TEXT"]:
+            for column in [
+                row[1]
+                for row in connection.execute(f"PRAGMA table_info({table})")
+                if "CHAR" in row[2] or row[2] == "TEXT"
+            ]:
                 connection.execute(
                     f'UPDATE {table} SET "{column}" = replace("{column}", ?, ?) WHERE instr("{column}", ?)',
                     (f"{former}/", f"{home}/", f"{former}/"),
@@ -181,7 +186,7 @@ def only_one(path: Path) -> Iterator[None]:
 
 
 def built_demo(shared: Path) -> Demo:
-    """Return the session's company: simulated, staged, trained, promoted, explained and scored; built by the first to ask."""
+    """Return the session's company, taken through every stage by the first to ask for it."""
     demo = Demo(shared / "demo")
     done = shared / "demo.done"
     with only_one(shared / "demo.lock"):

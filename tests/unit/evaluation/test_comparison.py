@@ -9,9 +9,7 @@ ABOVE, TOUCHING, BELOW = Estimate(0.05, 0.01, 0.09), Estimate(0.05, 0.0, 0.09), 
 STRONG = {"auc": Estimate(0.8, 0.7, 0.9), "average_precision": Estimate(0.4, 0.3, 0.5)}
 
 
-def _report(
-    gain_auc: Estimate = ABOVE, gain_ap: Estimate = ABOVE, own: dict[str, Estimate] | None = None
-) -> Report:
+def _report(gain_auc: Estimate = ABOVE, gain_ap: Estimate = ABOVE, own: dict[str, Estimate] | None = None) -> Report:
     """A report of a model and the recency rule, on rows of which a tenth left."""
     metrics = {**STRONG, **(own or {}), "observed_rate": Estimate(0.1, 0.08, 0.12)}
     return Report({"model": metrics}, {"recency": {"auc": gain_auc, "average_precision": gain_ap}}, 100, 10)

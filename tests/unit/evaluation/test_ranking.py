@@ -57,9 +57,7 @@ def test_weights_that_draw_no_leaver_give_no_average_precision() -> None:
 
 
 def _rows(ids: list[str], dates: list[str], churned: list[int] | None = None) -> pd.DataFrame:
-    return pd.DataFrame(
-        {"customer_id": ids, "as_of_date": pd.to_datetime(dates), "churned": churned or [0] * len(ids)}
-    )
+    return pd.DataFrame({"customer_id": ids, "as_of_date": pd.to_datetime(dates), "churned": churned or [0] * len(ids)})
 
 
 class TestTieRule:

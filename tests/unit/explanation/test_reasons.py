@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -15,10 +15,14 @@ ACTIVE = make_feature(
     reason_en="Active on {value} days in the last 30, {prior} in the 30 before (typical: {typical})",
     reason_ja="直近30日間の利用は{value}日、その前は{prior}日（標準: {typical}日）",
 )  # fmt: skip
-TREND = make_feature("active_trend", topic="activity", value_of="active_30", reason_en="Active on {value} days, falling")
+TREND = make_feature(
+    "active_trend", topic="activity", value_of="active_30", reason_en="Active on {value} days, falling"
+)
 PLAN = make_feature("plan", kind="category", reason_en="Plan: {value}", reason_ja="プラン: {value}")
 TICKETS = make_feature("tickets", topic="tickets", reason_en="{value} tickets open")
-RECENCY = make_feature("recency", reason_en="Last active {value} days ago", reason_ja="最終利用は{value}日前", ceiling=180.0)
+RECENCY = make_feature(
+    "recency", reason_en="Last active {value} days ago", reason_ja="最終利用は{value}日前", ceiling=180.0
+)
 CATALOG = Catalog([ACTIVE, TREND, PLAN, TICKETS])
 
 
@@ -52,7 +56,13 @@ class TestChoice:
 
 
 class TestWords:
-    ROW = {"active_30": 3.0, "active_before": 14.0, "plan": "エンタープライズ", "tickets": 1.0, "recency": 5.0}
+    ROW: ClassVar = {
+        "active_30": 3.0,
+        "active_before": 14.0,
+        "plan": "エンタープライズ",
+        "tickets": 1.0,
+        "recency": 5.0,
+    }
 
     def test_quote_the_customers_own_numbers_and_what_they_are_compared_with(self) -> None:
         text = write_reason(ACTIVE, self.ROW, {"active_30": 8.5}, "en")
@@ -85,8 +95,8 @@ class TestWords:
 
     @pytest.mark.parametrize(
         ("number", "shown"),
-        [(3.0, "3"), (0.0, "0"), (0.254, "0.25"), (0.5, "0.5"), (2.999999999999, "3"), (12.34, "12.3"), (1234.5, "1,234"),
-         (-0.5, "-0.5"), (1_000_000.0, "1,000,000"), (0.001, "0"), (9.999, "10")],
+        [(3.0, "3"), (0.0, "0"), (0.254, "0.25"), (0.5, "0.5"), (2.999999999999, "3"), (12.34, "12.3"),
+         (1234.5, "1,234"), (-0.5, "-0.5"), (1_000_000.0, "1,000,000"), (0.001, "0"), (9.999, "10")],
     )  # fmt: skip
     def test_numbers_read_as_people_write_them(self, number: float, shown: str) -> None:
         assert write_reason(PLAN, {"plan": number}, {}, "en") == f"Plan: {shown}"

@@ -41,7 +41,9 @@ class TestLongTable:
         assert "never_filled" not in set(self.long["feature"])
 
     def test_every_feature_carries_its_cause(self) -> None:
-        assert set(zip(self.long["feature"], self.long["cause"], strict=True)) <= {(f.name, f.cause) for f in CATALOG.features}
+        assert set(zip(self.long["feature"], self.long["cause"], strict=True)) <= {
+            (f.name, f.cause) for f in CATALOG.features
+        }
 
 
 def test_features_are_ranked_by_strength_with_their_words() -> None:

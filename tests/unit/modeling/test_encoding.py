@@ -68,7 +68,7 @@ class TestLinear:
     def test_outputs_name_the_feature_they_come_from(self) -> None:
         owners = feature_of_output(self.encoder)
         assert len(owners) == self.encoder.transform(_one()).shape[1]
-        # plan: basic, and the others together (team and missing have fewer rows than it takes); rare: common, the others
+        # plan: basic, and the others together (team and missing are too few); rare: common, the others
         assert owners == ["number", "empty", "plan", "plan", "rare", "rare"]
 
     @pytest.mark.parametrize("value", ["never seen", None])

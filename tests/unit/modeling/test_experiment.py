@@ -8,7 +8,7 @@ import pytest
 from churn.core.errors import DataRefused
 from churn.core.settings import ChurnSettings
 from churn.modeling.experiment import Experiment, build_folds, run_experiment
-from pipelines.entry import compose
+from pipelines.composition import compose
 from tests.unit.modeling.toys import CATALOG, DATES, make_candidate, make_matrix
 
 SMALL = ["windows.cadence_days=30", "windows.embargo_days=30", "windows.lead_days=0", "windows.horizon_days=20"]
@@ -16,13 +16,17 @@ SMALL = ["windows.cadence_days=30", "windows.embargo_days=30", "windows.lead_day
 
 def _settings(*overrides: str) -> ChurnSettings:
     return compose(
-        "train", ChurnSettings, [*SMALL, "evaluation.min_positives=20", "split.test_dates=1", "split.calibration_dates=1", *overrides]
+        "train",
+        ChurnSettings,
+        [*SMALL, "evaluation.min_positives=20", "split.test_dates=1", "split.calibration_dates=1", *overrides],
     )
 
 
 def _run(*overrides: str, matrix: Any = None) -> Experiment:
     rows = make_matrix() if matrix is None else matrix
-    return run_experiment(rows, CATALOG, _settings(*overrides), make_candidate("trees"), make_candidate("linear"), ["session"])
+    return run_experiment(
+        rows, CATALOG, _settings(*overrides), make_candidate("trees"), make_candidate("linear"), ["session"]
+    )
 
 
 class TestTemporal:

@@ -12,7 +12,16 @@ from churn.core.settings import InputSettings, SourceSettings
 from churn.features.catalog import Catalog
 from churn.modeling.fit import Candidate, describe_typical, fit_bundle, recency_rule, require_outcomes
 from churn.snapshots.splits import Fold
-from tests.unit.modeling.toys import CATALOG, DATES, PROBLEM, fitted, make_candidate, make_feature, make_fold, make_matrix
+from tests.unit.modeling.toys import (
+    CATALOG,
+    DATES,
+    PROBLEM,
+    fitted,
+    make_candidate,
+    make_feature,
+    make_fold,
+    make_matrix,
+)
 
 SOURCE = SourceSettings(
     name="toy", inputs={"raw": InputSettings(path="x.csv")}, tables={"customers": "SELECT 1", "events": "SELECT 1"}
@@ -22,8 +31,8 @@ SOURCE = SourceSettings(
 class TestFitBundle:
     def test_orders_numbers_before_categories(self) -> None:
         assert fitted("trees").catalog.names == [
-            "eng_activity_recency_days", "eng_sessions_count_30d", "tickets_open", "sub_mrr_sum", "never_filled", "plan",
-            "country",
+            "eng_activity_recency_days", "eng_sessions_count_30d", "tickets_open", "sub_mrr_sum", "never_filled",
+            "plan", "country",
         ]  # fmt: skip
 
     def test_remembers_what_it_learned_from(self) -> None:

@@ -75,14 +75,16 @@ def make_candidate(encoding: Literal["trees", "linear"]) -> Candidate:
     if encoding == "linear":
         return Candidate("logistic", "linear", LogisticRegression(C=0.5, max_iter=500))
     trees = LGBMClassifier(
-        n_estimators=25, num_leaves=7, min_child_samples=20, deterministic=True, force_row_wise=True, n_jobs=1, verbose=-1,
-        random_state=0,
+        n_estimators=25, num_leaves=7, min_child_samples=20, deterministic=True, force_row_wise=True, n_jobs=1,
+        verbose=-1, random_state=0,
     )  # fmt: skip
     return Candidate("lightgbm", "trees", trees)
 
 
 @functools.cache
-def fitted(encoding: Literal["trees", "linear"], calibration: Literal["none", "sigmoid", "isotonic"] = "sigmoid") -> Bundle:
+def fitted(
+    encoding: Literal["trees", "linear"], calibration: Literal["none", "sigmoid", "isotonic"] = "sigmoid"
+) -> Bundle:
     """A bundle fitted on the toy company."""
     matrix = make_matrix()
     return fit_bundle(matrix, make_fold(matrix), make_candidate(encoding), CATALOG, calibration, PROBLEM)
