@@ -102,6 +102,11 @@ class TestReport:
 
     def test_lines_name_every_model_and_its_figures(self) -> None:
         rows, knows, guesses = _test_rows()
-        lines = table_lines(build_report(rows, {"model": knows, "recency": guesses}, SETTINGS, 5))
-        assert lines[0] == f"test: {len(rows)} rows, {rows['churned'].sum()} churned"
-        assert [line.split()[0] for line in lines[1:]] == ["model", "model", "recency"]
+        report = build_report(rows, {"lightgbm": knows, "recency": guesses}, SETTINGS, 5)
+        head, models, *metrics = table_lines(report)
+        assert head.startswith(f"test: {len(rows)} rows, {rows['churned'].sum()} churned")
+        assert models.split() == ["lightgbm", "recency"]
+        auc = next(line for line in metrics if line.split()[0] == "auc")
+        for name in ("lightgbm", "recency"):
+            estimate = report.metrics[name]["auc"]
+            assert f"{estimate.value:.3f} [{estimate.low:.3f}, {estimate.high:.3f}]" in auc
