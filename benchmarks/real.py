@@ -79,15 +79,21 @@ def score_if_good(settings: ChurnSettings, trained: StageResult) -> str:
 
 def table(outcomes: list[Outcome]) -> str:
     """Return the outcomes as a Markdown table, one row per set and model."""
-    head = "| set | labelled rows | as-of dates | base rate | model | AUC | AP | lift at 10 % | calibration error | seconds | gate | list |"
-    lines = [head, "|" + "---|" * (head.count("|") - 1)]
+    names = ("set", "labelled rows", "as-of dates", "base rate", "model", "AUC", "AP", "lift at 10 %", "calibration error",
+             "seconds", "gate", "list")  # fmt: skip
+    lines = ["| " + " | ".join(names) + " |", "|" + "---|" * len(names)]
     for outcome in outcomes:
         for number, model in enumerate(outcome.models):
-            shared = [outcome.name, f"{outcome.rows:,}", str(outcome.dates), f"{outcome.base_rate:.2%}"] if not number else [""] * 4
-            auc = "{:.3f} [{:.3f}, {:.3f}]".format(*(outcome.metrics[f"{model}_auc{end}"] for end in ("", "_low", "_high")))
+            shared = (
+                [outcome.name, f"{outcome.rows:,}", str(outcome.dates), f"{outcome.base_rate:.2%}"]
+                if not number
+                else [""] * 4
+            )
+            value, low, high = (outcome.metrics[f"{model}_auc{end}"] for end in ("", "_low", "_high"))
+            auc = f"{value:.3f} [{low:.3f}, {high:.3f}]"
             rest = [f"{outcome.metrics[f'{model}_{metric}']:.3f}" for metric in METRICS[1:]]
             ends = [f"{outcome.seconds:.0f}", outcome.verdict, outcome.listed] if not number else [""] * 3
-            lines.append("| " + " | ".join([*shared, model, auc, *rest, *ends]) + " |")
+            lines.append("| " + " | ".join([*(shared if not number else [""] * 4), model, auc, *rest, *ends]) + " |")
     return "\n".join(lines)
 
 

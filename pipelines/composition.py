@@ -84,7 +84,7 @@ def _unknown_choice(override: Override, groups: dict[str, list[str]]) -> str | N
     if group not in groups:
         return None
     value = override.value()
-    names = value.list if override.is_choice_sweep() else [value]  # type: ignore[union-attr]
+    names = value.list if override.is_choice_sweep() else [value]
     for name in names:
         if isinstance(name, str) and name not in groups[group]:
             near = did_you_mean(name, groups[group])

@@ -48,7 +48,8 @@ def _show(settings: SimulateSettings, done: dict[str, StageResult]) -> None:
     root = settings.paths.root
     for line in (
         f"The list:   churn list, or {folder}",
-        f"            churn list --language ja --top 5 | churn list --format xlsx --out list.xlsx | churn list --cause pricing",
+        "            churn list --language ja --top 5; churn list --cause pricing",
+        "            churn list --format xlsx --out list.xlsx",
         f"Plots:      {settings.tracking.artifacts} (runs {done['train'].run_id} and {done['explain'].run_id})",
         f"Model:      churn-{settings.source.name} in MLflow, stored under {settings.paths.models}",
         f"MLflow:     make ui   (or: mlflow ui --backend-store-uri {settings.tracking.uri}) from {root}",

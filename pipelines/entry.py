@@ -31,9 +31,7 @@ log = logging.getLogger(__name__)
 S = TypeVar("S", bound=ChurnSettings)
 
 
-def stage_main(
-    stage: str, kind: type[S], run: Callable[[S], StageResult]
-) -> Callable[[Sequence[str] | None], int]:
+def stage_main(stage: str, kind: type[S], run: Callable[[S], StageResult]) -> Callable[[Sequence[str] | None], int]:
     """Return the `main` of a stage: takes command-line arguments, returns the exit code (the first failure's)."""
 
     def main(arguments: Sequence[str] | None = None) -> int:

@@ -46,7 +46,7 @@ def run(settings: ChurnSettings) -> StageResult:
         tracker.metrics(counts.metrics)
     result.run_id, result.artifacts = tracker.run_id, {"dataset": str(layer.folder)}
     result.rows_in = dict.fromkeys(staged.manifest["tables"], 0) | staged.manifest.get("rows", {})
-    result.as_of_dates, result.metrics = layer.manifest["as_of_dates"], counts.metrics
+    result.as_of_dates, result.metrics = layer.manifest["as_of_dates"], dict(counts.metrics)
     result.summary = (
         f"{result.rows_out['matrix']:,} rows x {len(layer.manifest['catalog'])} features on "
         f"{len(result.as_of_dates)} as-of dates; {counts.summary}"

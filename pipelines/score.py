@@ -33,7 +33,9 @@ def run(settings: ChurnSettings) -> StageResult:
         with result.timed("features"):
             features, as_of = rows_to_score(engine, staged, settings, model.bundle)
         if str(as_of) <= model.bundle.last_fit_date:
-            result.notes.append(f"{as_of} is not later than {model.bundle.last_fit_date}, the last date the model learned from")
+            result.notes.append(
+                f"{as_of} is not later than {model.bundle.last_fit_date}, the last date the model learned from"
+            )
         with result.timed("score"):
             unseen = check_categories(features, model.bundle, settings.policy.max_unseen_share)
             mark = ModelMark(model.name, model.version, model.run_id)

@@ -45,12 +45,18 @@ def run(settings: ChurnSettings) -> StageResult:
             tracker.table(catalog.to_rows(), "features.json")
             tracker.table(experiment.single_feature_aucs, "single_feature_auc.json")
             churned = rows["churned"].to_numpy(dtype=float)
-            for name, plot in (("roc", plot_roc), ("precision_recall", plot_precision_recall), ("calibration", plot_calibration)):
+            for name, plot in (
+                ("roc", plot_roc),
+                ("precision_recall", plot_precision_recall),
+                ("calibration", plot_calibration),
+            ):
                 tracker.figure(plot(churned, probabilities), name)
             tracker.figure(plot_gain(rows, probabilities, settings.policy.capacity), "gain")
             version = register_bundle(experiment.bundle, settings, tracker.run_id, rows)
         status = apply_gate(settings, version, verdict.has_passed, verdict.reasons)
-        tracker.tag(model_version=version, verdict=verdict.reasons[0], verdict_reasons="; ".join(verdict.reasons), status=status)
+        tracker.tag(
+            model_version=version, verdict=verdict.reasons[0], verdict_reasons="; ".join(verdict.reasons), status=status
+        )
     for line in [*table_lines(report), *(f"gate: {reason}" for reason in verdict.reasons)]:
         log.info("%s", line)
     result.run_id, result.metrics = tracker.run_id, report.flat()
@@ -68,9 +74,7 @@ def run(settings: ChurnSettings) -> StageResult:
 def candidate(settings: ModelSettings) -> Candidate:
     """Return the candidate a model group describes."""
     estimator = hydra.utils.instantiate(settings.estimator)
-    return Candidate(
-        settings.name, settings.encoding, estimator, (), settings.stopping_rounds, settings.monotone
-    )
+    return Candidate(settings.name, settings.encoding, estimator, (), settings.stopping_rounds, settings.monotone)
 
 
 main = stage_main("train", ChurnSettings, run)

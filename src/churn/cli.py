@@ -1,4 +1,4 @@
-"""`churn <stage> [overrides]` runs a stage; `churn list` reads what was published; `churn promote` moves the champion."""
+"""`churn <stage> [overrides]` runs a stage; `churn list` reads what was published; `churn promote` moves an alias."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Every stage takes the same overrides, for example: churn train experiment=oulad_
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code (0 ok, 1 data, 2 usage, 3 dependency, 4 output, 75 locked, 143 stopped)."""
+    """Run one command and return its exit code (0 ok, 1 data, 2 usage, 3 dependency, 4 output, 75 locked)."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     if not words or words[0] in ("-h", "--help", "help"):
         print(HELP.format(stages="\n".join(f"  {name:<10} {text}" for name, text in STAGES.items())))  # noqa: T201
@@ -75,12 +75,12 @@ def _guarded(command: Callable[[Sequence[str]], int], words: Sequence[str]) -> i
 
 def _show_list(words: Sequence[str]) -> int:
     options = _list_options(words)
+    from churn.core.settings import ChurnSettings
     from churn.integrations.exports import print_table, to_csv, to_json, write_xlsx
     from churn.integrations.layers import source_folder
     from churn.integrations.publication import read_published
     from churn.integrations.store import output_errors
     from churn.scoring.selection import Selection, select_rows
-    from churn.core.settings import ChurnSettings
     from pipelines.composition import compose
 
     settings = compose("validate", ChurnSettings, options.overrides)
@@ -143,8 +143,8 @@ def _promote(words: Sequence[str]) -> int:
     parser.add_argument("overrides", nargs="*", help="which company, as for the stages")
     parser.add_argument("--why", required=True, help="the reason; it is kept with the version")
     options = parser.parse_intermixed_args(list(words))
-    from churn.integrations.registry import promote
     from churn.core.settings import ChurnSettings
+    from churn.integrations.registry import promote
     from pipelines.composition import compose
 
     settings = compose("validate", ChurnSettings, options.overrides)

@@ -85,7 +85,9 @@ class InputSettings(StrictSettings):
         try:
             "".encode(self.encoding)
         except LookupError:
-            raise ValueError(f"unknown encoding '{self.encoding}' (for example utf-8, utf-16, cp932, latin-1)") from None
+            raise ValueError(
+                f"unknown encoding '{self.encoding}' (for example utf-8, utf-16, cp932, latin-1)"
+            ) from None
         return self
 
     @model_validator(mode="after")
@@ -356,7 +358,7 @@ def build_settings(kind: type[S], values: Mapping[str, Any], problems: tuple[str
     try:
         settings = kind.model_validate_json(json.dumps(values, default=str))
     except ValidationError as error:
-        found += [text for text in _texts(kind, error, missing)]
+        found += _texts(kind, error, missing)
     if found:
         raise ConfigRefused(list(dict.fromkeys(found)))
     return settings
@@ -392,13 +394,9 @@ def _texts(kind: type[BaseModel], error: ValidationError, missing: list[str]) ->
 def _fields_at(kind: type[BaseModel], place: list[str]) -> list[str]:
     current: Any = kind
     for part in place:
-        if not (
-            isinstance(current, type) and issubclass(current, BaseModel) and part in current.model_fields
-        ):
+        if not (isinstance(current, type) and issubclass(current, BaseModel) and part in current.model_fields):
             break
         current = current.model_fields[part].annotation
-        current = next(
-            (a for a in get_args(current) if isinstance(a, type) and issubclass(a, BaseModel)), current
-        )
+        current = next((a for a in get_args(current) if isinstance(a, type) and issubclass(a, BaseModel)), current)
     is_model = isinstance(current, type) and issubclass(current, BaseModel)
     return list(current.model_fields) if is_model else []

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import pairwise
 from typing import Any
 
 import ibis
@@ -62,11 +63,7 @@ def automatic_grid(
     last = data_end - timedelta(days=label_days)
     first = data_start + timedelta(days=history_days)
     steps = (last - first).days // cadence_days
-    return (
-        tuple(last - timedelta(days=cadence_days * step) for step in range(steps, -1, -1))
-        if steps >= 0
-        else ()
-    )
+    return tuple(last - timedelta(days=cadence_days * step) for step in range(steps, -1, -1)) if steps >= 0 else ()
 
 
 def before_embargo(dates: Iterable[date], first_later: date, embargo_days: int) -> tuple[date, ...]:
@@ -106,9 +103,7 @@ def cut_segments(as_of_dates: Sequence[date], lookbacks_days: Sequence[int]) -> 
     reach = max(lookbacks_days)
     edges = sorted({d - timedelta(days=back) for d in as_of_dates for back in (0, *lookbacks_days)})
     covered = [(d - timedelta(days=reach), d) for d in as_of_dates]
-    pairs = [
-        (a, b) for a, b in zip(edges, edges[1:], strict=False) if any(s <= a and b <= e for s, e in covered)
-    ]
+    pairs = [(a, b) for a, b in pairwise(edges) if any(s <= a and b <= e for s, e in covered)]
     return tuple(Segment(number, start, end) for number, (start, end) in enumerate(pairs))
 
 

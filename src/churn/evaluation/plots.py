@@ -31,7 +31,9 @@ def _thin(*curves: np.ndarray) -> list[np.ndarray]:
 
 def plot_roc(churned: np.ndarray, probabilities: Mapping[str, np.ndarray]) -> Figure:
     """Return the ROC curves of the models."""
-    figure, axes = _figure("ROC: leavers caught against stayers disturbed", "share of stayers listed", "share of leavers listed")
+    figure, axes = _figure(
+        "ROC: leavers caught against stayers disturbed", "share of stayers listed", "share of leavers listed"
+    )
     for colour, (name, probability) in zip(COLOURS, probabilities.items(), strict=False):
         false, true, _ = roc_curve(churned, probability)
         axes.plot(*_thin(false, true), color=colour, label=name)  # type: ignore[attr-defined]
@@ -42,7 +44,9 @@ def plot_roc(churned: np.ndarray, probabilities: Mapping[str, np.ndarray]) -> Fi
 
 def plot_precision_recall(churned: np.ndarray, probabilities: Mapping[str, np.ndarray]) -> Figure:
     """Return the precision-recall curves of the models."""
-    figure, axes = _figure("Precision and recall", "recall: share of leavers listed", "precision: share of the list that leaves")
+    figure, axes = _figure(
+        "Precision and recall", "recall: share of leavers listed", "precision: share of the list that leaves"
+    )
     for colour, (name, probability) in zip(COLOURS, probabilities.items(), strict=False):
         precision, recall, _ = precision_recall_curve(churned, probability)
         axes.plot(*_thin(recall, precision), color=colour, label=name)  # type: ignore[attr-defined]
@@ -53,7 +57,9 @@ def plot_precision_recall(churned: np.ndarray, probabilities: Mapping[str, np.nd
 
 def plot_calibration(churned: np.ndarray, probabilities: Mapping[str, np.ndarray]) -> Figure:
     """Return predicted against observed rate in equal-mass bins."""
-    figure, axes = _figure("Calibration: what was said against what happened", "predicted probability", "observed share of leavers")
+    figure, axes = _figure(
+        "Calibration: what was said against what happened", "predicted probability", "observed share of leavers"
+    )
     top = 0.0
     for colour, (name, probability) in zip(COLOURS, probabilities.items(), strict=False):
         table = pd.DataFrame(reliability_table(probability, churned, equal_mass_bins(probability)))
@@ -66,7 +72,9 @@ def plot_calibration(churned: np.ndarray, probabilities: Mapping[str, np.ndarray
 
 def plot_gain(rows: pd.DataFrame, probabilities: Mapping[str, np.ndarray], capacity: int) -> Figure:
     """Return the share of leavers caught by lists of growing length, ranked within each as-of date."""
-    figure, axes = _figure("Gain: leavers caught by the length of the list", "share of customers listed", "share of leavers caught")
+    figure, axes = _figure(
+        "Gain: leavers caught by the length of the list", "share of customers listed", "share of leavers caught"
+    )
     churned = rows["churned"].to_numpy(dtype=float)
     sizes = rows.groupby("as_of_date")["customer_id"].transform("size").to_numpy()
     for colour, (name, probability) in zip(COLOURS, probabilities.items(), strict=False):

@@ -15,7 +15,7 @@ class Bins(NamedTuple):
     """Equal-mass bins of a probability: the bin of each row, and the number of bins."""
 
     of_row: np.ndarray
-    count: int
+    number: int
 
 
 def equal_mass_bins(probability: np.ndarray, count: int = BINS) -> Bins:
@@ -44,7 +44,7 @@ def calibration_error(
     Naeini, Cooper, Hauskrecht 2015; equal-mass bins after Nixon et al. 2019.
     """
     weight = np.ones(len(churned)) if weights is None else weights
-    gap = np.bincount(bins.of_row, weight * (probability - churned), minlength=bins.count)
+    gap = np.bincount(bins.of_row, weight * (probability - churned), minlength=bins.number)
     return float(np.abs(gap).sum() / weight.sum())
 
 
@@ -84,9 +84,9 @@ def calibration_line(
 
 def reliability_table(probability: np.ndarray, churned: np.ndarray, bins: Bins) -> list[dict[str, float]]:
     """Return one row per bin: `rows`, mean `predicted`, `observed` rate."""
-    rows = np.bincount(bins.of_row, minlength=bins.count)
-    predicted = np.bincount(bins.of_row, probability, minlength=bins.count)
-    observed = np.bincount(bins.of_row, churned, minlength=bins.count)
+    rows = np.bincount(bins.of_row, minlength=bins.number)
+    predicted = np.bincount(bins.of_row, probability, minlength=bins.number)
+    observed = np.bincount(bins.of_row, churned, minlength=bins.number)
     return [
         {"rows": int(n), "predicted": float(p / n), "observed": float(o / n)}
         for n, p, o in zip(rows, predicted, observed, strict=True)

@@ -78,10 +78,10 @@ class _Measured:
     def _line(self, weights: np.ndarray | None) -> tuple[float, float]:
         """Fit the calibration line on up to 2,000 equal-mass points instead of every row."""
         weight = np.ones(len(self.churned)) if weights is None else weights
-        total = np.bincount(self.line_bins.of_row, weight, minlength=self.line_bins.count)
+        total = np.bincount(self.line_bins.of_row, weight, minlength=self.line_bins.number)
         kept = total > 0
-        predicted = np.bincount(self.line_bins.of_row, weight * self.probability, minlength=self.line_bins.count)
-        observed = np.bincount(self.line_bins.of_row, weight * self.churned, minlength=self.line_bins.count)
+        predicted = np.bincount(self.line_bins.of_row, weight * self.probability, minlength=self.line_bins.number)
+        observed = np.bincount(self.line_bins.of_row, weight * self.churned, minlength=self.line_bins.number)
         return calibration_line(predicted[kept] / total[kept], observed[kept] / total[kept], total[kept])
 
 
@@ -143,12 +143,16 @@ def _estimate(value: float, draws: pd.Series, settings: EvaluationSettings) -> E
 
 
 def table_lines(report: Report) -> list[str]:
-    """Return the report's main figures as lines of text, one per model under a header."""
-    shown = ("auc", "average_precision", "log_loss", "calibration_error", "calibration_slope", "lift_at_10pct",
-             "capture_rate_at_capacity")  # fmt: skip
-    header = f"{'model':<12}" + "".join(f"{name.replace('average_precision', 'avg_precision'):>26}" for name in shown)
-    lines = [f"test: {report.rows:,} rows, {report.positives:,} churned", header]
-    for model, metrics in report.metrics.items():
-        cells = [f"{metrics[n].value:.4f} [{metrics[n].low:.3f}, {metrics[n].high:.3f}]" for n in shown]
-        lines.append(f"{model:<12}" + "".join(f"{cell:>26}" for cell in cells))
-    return lines
+    """Return the report's main figures as lines of text: one row per metric, one column per model."""
+    shown = ("auc", "average_precision", "lift_at_10pct", "capture_rate_at_capacity", "log_loss", "calibration_error",
+             "calibration_slope")  # fmt: skip
+    lines = [f"test: {report.rows:,} rows, {report.positives:,} churned; metric and its interval"]
+    lines.append(f"  {'':<25}" + "".join(f"{model:<24}" for model in report.metrics))
+    for name in shown:
+        cells = [_cell(metrics[name]) for metrics in report.metrics.values()]
+        lines.append(f"  {name:<25}" + "".join(f"{cell:<24}" for cell in cells))
+    return [line.rstrip() for line in lines]
+
+
+def _cell(estimate: Estimate) -> str:
+    return f"{estimate.value:.3f} [{estimate.low:.3f}, {estimate.high:.3f}]"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import matplotlib as mpl
 
@@ -30,12 +30,16 @@ def plot_contributions(
         feature_names=[feature.en for feature in catalog.features],
     )
     riskiest = int(contributions.raw_score.argmax())
-    shown = {**{"max_display": max_shown}, "show": False}
+    shown = {"max_display": max_shown, "show": False}
     # Only the beeswarm's jitter is random; a generator of its own keeps the picture the same from run to run.
     return {
-        "beeswarm": _drawn(lambda: shap.plots.beeswarm(explanation, **shown), "What moves the risk, customer by customer"),
+        "beeswarm": _drawn(
+            lambda: shap.plots.beeswarm(explanation, **shown), "What moves the risk, customer by customer"
+        ),
         "bar": _drawn(lambda: shap.plots.bar(explanation, **shown), "What moves the risk most, on average"),
-        "waterfall": _drawn(lambda: shap.plots.waterfall(explanation[riskiest], **shown), "The riskiest customer's score"),
+        "waterfall": _drawn(
+            lambda: shap.plots.waterfall(explanation[riskiest], **shown), "The riskiest customer's score"
+        ),
     }
 
 
@@ -59,14 +63,14 @@ def _numbers(features: pd.DataFrame, catalog: Catalog) -> np.ndarray:
     return np.column_stack(columns)
 
 
-def _drawn(draw: object, title: str) -> Figure:
+def _drawn(draw: Callable[[], object], title: str) -> Figure:
     plt.figure()
     state = np.random.get_state()  # noqa: NPY002 - shap draws from the global generator
     np.random.seed(0)  # noqa: NPY002
     try:
-        draw()  # type: ignore[operator]
+        draw()
     finally:
         np.random.set_state(state)  # noqa: NPY002
-    figure = plt.gcf()
+    figure: Figure = plt.gcf()
     figure.suptitle(title, y=1.02)
     return figure

@@ -71,7 +71,7 @@ def write_reasons(
     chosen: Sequence[Sequence[Feature]], features: pd.DataFrame, typical: Mapping[str, Any], language: Language
 ) -> list[list[str]]:
     """Return the sentences of every row, in the order chosen."""
-    records = features.to_dict("records")
+    records: list[dict[str, Any]] = features.to_dict("records")  # type: ignore[assignment]
     return [
         [write_reason(feature, row, typical, language) for feature in speakers]
         for speakers, row in zip(chosen, records, strict=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Literal
 
 import ibis
@@ -23,7 +22,7 @@ CAUSE = "low_engagement"
 
 
 def build_engagement(inputs: FeatureInputs) -> FamilyTable:
-    """Return engagement features; grain customer x as-of date, for customers with any event in the observation window."""
+    """Return engagement features; grain customer x as-of date, for customers with an event in sight."""
     windows = sorted(inputs.settings.windows_days)
     lookbacks = [Lookback(f"in_{days}", days) for days in windows]
     lookbacks += [Lookback(f"before_{days}", 2 * days, days) for days in _with_prior(windows, inputs.observation_days)]
@@ -82,6 +81,10 @@ class _Total:
     direction: Literal[-1, 0, 1]
     value: Callable[[ir.Table, int], Any]
 
+    def over(self, days: int) -> Callable[[ir.Table], Any]:
+        """Return the value over one window."""
+        return lambda t: self.value(t, days)
+
 
 _COMPARED = (
     "Active on {value} days in the last {n}, {prior} in the {n} before",
@@ -102,7 +105,8 @@ _EVENTS = _Total(
 )  # fmt: skip
 _VALUE = _Total(
     "value_sum", "value", "total value of activity in the last {n} days", "直近{n}日間の利用量",
-    "Activity worth {value} in the last {n} days (typical: {typical})", "直近{n}日間の利用量は{value}（標準: {typical}）",
+    "Activity worth {value} in the last {n} days (typical: {typical})",
+    "直近{n}日間の利用量は{value}（標準: {typical}）",
     "value", 0, lambda t, n: t[f"in_{n}__value"],
 )  # fmt: skip
 _AGAINST_BEFORE = (
@@ -135,19 +139,23 @@ def _window_measures(days: int, has_prior: bool, has_value: bool, type_count: in
     totals += [_types(type_count)] if type_count else []
     totals += [_VALUE] if has_value else []
     totals += _AGAINST_BEFORE if has_prior else []
-    return [Measure(_describe_total(total, days, has_prior), partial(total.value, n=days)) for total in totals]
+    return [Measure(_describe_total(total, days, has_prior), total.over(days)) for total in totals]
 
 
 def _describe_total(total: _Total, days: int, has_prior: bool) -> Feature:
     reasons = (total.reason_en, total.reason_ja)
     is_compared = reasons == _COMPARED
-    texts = (total.en, total.ja, *(_ALONE if is_compared and not has_prior else reasons))
+    worded = _ALONE if is_compared and not has_prior else reasons
+    en, ja, reason_en, reason_ja = (text.replace("{n}", str(days)) for text in (total.en, total.ja, *worded))
     return Feature(
         f"eng_{total.name}_{days}d",
         "engagement",
         CAUSE,
         total.unit,
-        *(text.replace("{n}", str(days)) for text in texts),
+        en,
+        ja,
+        reason_en,
+        reason_ja,
         topic=total.topic,
         empty=0.0,
         value_of=f"eng_active_days_count_{days}d" if is_compared else None,

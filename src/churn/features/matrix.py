@@ -12,7 +12,7 @@ import ibis.expr.types as ir
 from churn.core.contract import DELAY
 from churn.core.errors import DataRefused
 from churn.core.windows import first_visible_date
-from churn.features.catalog import Catalog
+from churn.features.catalog import Catalog, Feature
 from churn.features.engagement import build_engagement
 from churn.features.family import KEY, FamilyTable, FeatureInputs
 from churn.features.payments import build_payments
@@ -52,7 +52,8 @@ def build_features(inputs: FeatureInputs) -> FeatureTable:
     scoring.
     """
     families, off = _build_families(inputs)
-    table, features = inputs.snapshots, []
+    table = inputs.snapshots
+    features: list[Feature] = []
     for family in families:
         table = table.left_join(family.table, KEY).drop([f"{k}_right" for k in KEY])
         features += family.features

@@ -153,7 +153,6 @@ def _measures(rows: ir.Table) -> list[Measure]:
     if "billing_period_months" in rows.columns:
         measures += _renewal_measures(feature)
     if "trial_ends_at" in rows.columns:
-        left = lambda t: days_between(t.as_of_date, t.trial_ends_at.date())  # noqa: E731
         measures.append(
             Measure(
                 feature(
@@ -165,10 +164,15 @@ def _measures(rows: ir.Table) -> list[Measure]:
                     ("The trial ends in {value} days", "試用期間の終了まで{value}日"),
                     "trial",
                 ),
-                lambda t: ibis.ifelse(left(t) >= 0, left(t), ibis.null("int64")),
+                _days_to_trial_end,
             )
         )
     return measures
+
+
+def _days_to_trial_end(rows: ir.Table) -> Any:
+    left = days_between(rows.as_of_date, rows.trial_ends_at.date())
+    return ibis.ifelse(left >= 0, left, ibis.null("int64"))
 
 
 def _price_measures(feature: Any) -> list[Measure]:

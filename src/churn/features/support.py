@@ -22,7 +22,8 @@ from churn.features.family import (
 TABLE = "tickets"
 CAUSE = "poor_support"
 DIRECTIONS: Mapping[str, Literal[-1, 1]] = {
-    "escalated_count": 1, "reopened_count": 1, "csat_mean": -1, "open_count": 1, "open_age_days": 1, "unanswered_count": 1,
+    "escalated_count": 1, "reopened_count": 1, "csat_mean": -1,
+    "open_count": 1, "open_age_days": 1, "unanswered_count": 1,
 }  # fmt: skip
 TIMES = ("opened_at", "first_response_at", "resolved_at", "reopened_at", "escalated_at", "csat_at")
 

@@ -35,15 +35,11 @@ def database_relation(engine: Engine, name: str, settings: InputSettings) -> str
     variable = str(settings.connection_env)
     url = os.environ.get(variable)
     if not url:
-        raise ConfigRefused(
-            [f"source.inputs.{name}.connection_env: the environment variable {variable} is not set"]
-        )
+        raise ConfigRefused([f"source.inputs.{name}.connection_env: the environment variable {variable} is not set"])
     try:
         backend = ibis.connect(url)
     except ImportError as error:
-        raise DependencyDown(
-            "reading a database needs the extra 'postgres': pip install 'churn[postgres]'"
-        ) from error
+        raise DependencyDown("reading a database needs the extra 'postgres': pip install 'churn[postgres]'") from error
     except Exception as error:  # noqa: BLE001 - every driver has its own; none may print the address
         raise DependencyDown(
             f"input '{name}': the database named by {variable} does not answer ({type(error).__name__}: "

@@ -58,17 +58,13 @@ class Dataset:
             "labelled": labelled,
             "base_rate": churned / max(labelled, 1),
         }
-        lines = [
-            f"labels: {churned:,} churned of {labelled:,} labelled, trainable as-of dates {first} to {last}"
-        ]
+        lines = [f"labels: {churned:,} churned of {labelled:,} labelled, trainable as-of dates {first} to {last}"]
         for reason, count in engine.run(f"SELECT {LEFT_OUT}, count(*) FROM '{labels}' GROUP BY 1 ORDER BY 1"):
             if reason is not None:
                 metrics[f"left_out_{reason}"] = count
                 lines.append(f"labels: {count:,} left out of training: {reason.replace('_', ' ')}")
         if "candidates" in layer.manifest["rows"]:
-            counted = engine.run(
-                f"SELECT {EXCLUDED}, count(*) FROM '{layer.path('candidates')}' GROUP BY 1 ORDER BY 1"
-            )
+            counted = engine.run(f"SELECT {EXCLUDED}, count(*) FROM '{layer.path('candidates')}' GROUP BY 1 ORDER BY 1")
             for reason, count in counted:
                 if reason is not None:
                     metrics[f"excluded_{reason}"] = count
@@ -81,9 +77,7 @@ def build_point_in_time_dataset(engine: Engine, staged: Layer, settings: ChurnSe
     tables = open_tables(engine, staged)
     coverage = measure_coverage(tables, settings.source)
     dates = choose_as_of_dates(coverage, settings.windows, settings.label)
-    candidates = build_candidates(
-        tables, grid_table(dates, settings.windows, settings.label), settings.cohort
-    ).cache()
+    candidates = build_candidates(tables, grid_table(dates, settings.windows, settings.label), settings.cohort).cache()
     snapshots = build_snapshots(candidates).cache()
     built, settings = features_on(tables, snapshots, dates, settings)
     features = built.table.cache()
@@ -116,9 +110,7 @@ def features_on(
 
     def inputs(of: ChurnSettings) -> FeatureInputs:
         grid = grid_table(dates, of.windows, of.label)
-        return FeatureInputs(
-            tables, snapshots, grid, dates, of.windows.observation_days, of.features, of.source
-        )
+        return FeatureInputs(tables, snapshots, grid, dates, of.windows.observation_days, of.features, of.source)
 
     chosen = settings
     if "events" in tables and not settings.features.event_types:
@@ -152,9 +144,7 @@ def build_flat_dataset(engine: Engine, staged: Layer, settings: ChurnSettings) -
     )
 
 
-def rows_to_score(
-    engine: Engine, staged: Layer, settings: ChurnSettings, bundle: Bundle
-) -> tuple[pd.DataFrame, date]:
+def rows_to_score(engine: Engine, staged: Layer, settings: ChurnSettings, bundle: Bundle) -> tuple[pd.DataFrame, date]:
     """Return the feature rows of the cohort on the date to score, built as the model's own were, and that date.
 
     The cohort, windows and features are the model's, not the present configuration's; the functions are those that
@@ -171,7 +161,7 @@ def rows_to_score(
     problem = build_settings(Problem, bundle.problem)
     as_trained = settings.model_copy(update={name: getattr(problem, name) for name in Problem.model_fields})
     coverage = measure_coverage(tables, settings.source)
-    as_of = coverage.end if settings.scoring.as_of in ("latest", None) else settings.scoring.as_of
+    as_of = wanted_date(settings, coverage.end)
     check_as_of_date(as_of, coverage)
     grid = grid_table((as_of,), as_trained.windows, as_trained.label)
     snapshots = build_snapshots(build_candidates(tables, grid, as_trained.cohort)).cache()
@@ -180,10 +170,16 @@ def rows_to_score(
     return to_frame(built.table.order_by(list(MATRIX_ORDER))), as_of
 
 
+def wanted_date(settings: ChurnSettings, latest: date) -> date:
+    """Return the date to score: the one asked for, or the latest there is."""
+    wanted = settings.scoring.as_of
+    return wanted if isinstance(wanted, date) else latest
+
+
 def _flat_rows_to_score(flat: ir.Table, settings: ChurnSettings) -> tuple[pd.DataFrame, date]:
     dated = flat.mutate(as_of_date=flat.as_of_date.date())
     dates = sorted(dated.select("as_of_date").distinct().to_pyarrow()["as_of_date"].to_pylist())
-    as_of = dates[-1] if settings.scoring.as_of in ("latest", None) else settings.scoring.as_of
+    as_of = wanted_date(settings, dates[-1])
     if as_of not in dates:
         raise DataRefused(
             f"the table has no rows of {as_of}", code="as_of_outside_data",

@@ -28,7 +28,7 @@ SCREEN: Mapping[Language, Mapping[str, str]] = {
 
 def to_records(rows: pd.DataFrame) -> list[dict[str, Any]]:
     """Return one plain mapping per row: numbers rounded for people, missing values as None."""
-    return [{key: _plain(key, value) for key, value in row.items()} for row in rows.to_dict("records")]
+    return [{str(key): _plain(str(key), value) for key, value in row.items()} for row in rows.to_dict("records")]
 
 
 def to_json(rows: pd.DataFrame) -> str:

@@ -139,9 +139,7 @@ def write_dataset(
     """Write the tables of a data set and return it with their row counts."""
     target = source_folder(settings, "datasets") / key
     with new_folder(target) as folder:
-        rows = {
-            name: write_table(engine, table, folder / f"{name}.parquet") for name, table in tables.items()
-        }
+        rows = {name: write_table(engine, table, folder / f"{name}.parquet") for name, table in tables.items()}
         manifest = {"fingerprint": key, "rows": rows, **facts}
         write_json(folder / MANIFEST, manifest)
     return Layer(target, read_json(target / MANIFEST)), rows

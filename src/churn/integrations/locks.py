@@ -38,9 +38,7 @@ def hold_lock(path: Path, *, wait_seconds: float = 0.0) -> Iterator[None]:
                 break
             except BlockingIOError:
                 if time.monotonic() >= deadline:
-                    raise RunLocked(
-                        f"another run holds {path}; nothing was changed, try again later"
-                    ) from None
+                    raise RunLocked(f"another run holds {path}; nothing was changed, try again later") from None
                 time.sleep(0.1)
         yield
     finally:

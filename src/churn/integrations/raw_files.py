@@ -152,11 +152,7 @@ def _refuse_nul(name: str, file: Path, offset: int) -> None:
 
 def _refuse_encoding(name: str, file: Path, offset: int, encoding: str) -> None:
     guess = _guess_encoding(file)
-    hint = (
-        f"it reads as {guess}: set encoding: {guess} on this input"
-        if guess
-        else "set encoding: on this input"
-    )
+    hint = f"it reads as {guess}: set encoding: {guess} on this input" if guess else "set encoding: on this input"
     raise DataRefused(
         f"{file} is not {encoding} at byte {offset:,}",
         table=name,
@@ -212,9 +208,7 @@ def explain_csv_error(error: Exception, name: str) -> DataRefused | None:
     if line is None:
         return None
     file = re.search(r"file ?= ?(.+)", text)
-    known = re.search(
-        r"Expected Number of Columns: \d+ Found: \d+|[Uu]nterminated quote|Invalid unicode", text
-    )
+    known = re.search(r"Expected Number of Columns: \d+ Found: \d+|[Uu]nterminated quote|Invalid unicode", text)
     reason = known[0] if known else "the row does not fit the header"
     return DataRefused(
         f"{file[1].strip() if file else 'a file'}, line {int(line[1]):,}: {reason}",

@@ -91,9 +91,7 @@ class Tracker:
         from mlflow.data.meta_dataset import MetaDataset
 
         with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore", UserWarning
-            )  # a folder is a local source, whatever else it might be
+            warnings.simplefilter("ignore", UserWarning)  # a folder is a local source, whatever else it might be
             source = resolve_dataset_source(str(path))
         mlflow.log_input(MetaDataset(source, name=name, digest=digest[:36]), context=context)
 
@@ -146,9 +144,7 @@ def stage_run(stage: str, settings: ChurnSettings, builds_on: str | None = None)
 
     client, experiment_id = connect(settings)
     _close_stale_runs(client, experiment_id)
-    run = mlflow.start_run(
-        experiment_id=experiment_id, run_name=f"{stage}-{settings.source.name}", nested=True
-    )
+    run = mlflow.start_run(experiment_id=experiment_id, run_name=f"{stage}-{settings.source.name}", nested=True)
     tracker = Tracker(run.info.run_id, settings)
     status = "FAILED"
     try:
@@ -161,9 +157,7 @@ def stage_run(stage: str, settings: ChurnSettings, builds_on: str | None = None)
         resolved = settings.model_dump(mode="json")
         tracker.table(resolved, "config.json")
         tracker.params(
-            _flatten(
-                {k: v for k, v in resolved.items() if k not in ("paths", "tracking", "engine", "source")}
-            )
+            _flatten({k: v for k, v in resolved.items() if k not in ("paths", "tracking", "engine", "source")})
         )
         yield tracker
         status = "FINISHED"
@@ -179,9 +173,7 @@ def stage_run(stage: str, settings: ChurnSettings, builds_on: str | None = None)
 def _flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, object]:
     flat: dict[str, object] = {}
     for key, value in values.items():
-        flat |= (
-            _flatten(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
-        )
+        flat |= _flatten(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
     return flat
 
 

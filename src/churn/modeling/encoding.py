@@ -16,7 +16,7 @@ RARE = 20
 
 def signed_log1p(values: np.ndarray) -> np.ndarray:
     """Return sign(x) * log(1 + |x|): counts and amounts with long tails become comparable."""
-    return np.sign(values) * np.log1p(np.abs(values))
+    return np.asarray(np.sign(values) * np.log1p(np.abs(values)))
 
 
 def build_encoder(
@@ -75,6 +75,5 @@ def known_categories(encoder: ColumnTransformer) -> dict[str, list[str]]:
     fitted = encoder.named_transformers_["categories"]
     codes = fitted[0] if isinstance(fitted, Pipeline) else fitted
     return {
-        name: [v for v in values if isinstance(v, str)]
-        for name, values in zip(columns, codes.categories_, strict=True)
+        name: [v for v in values if isinstance(v, str)] for name, values in zip(columns, codes.categories_, strict=True)
     }

@@ -55,7 +55,7 @@ def run_experiment(
     DataRefused
         When a part of the split is empty or has too few churners, or a feature alone knows the outcome.
     """
-    folds = build_folds(matrix, catalog, settings)
+    folds = build_folds(matrix, settings)
     require_outcomes(matrix, folds, settings.evaluation.min_positives)
     aucs = single_feature_aucs(matrix.loc[folds[0].fit], catalog)
     raise_leak_alarm(aucs, settings.evaluation.max_single_feature_auc)
@@ -79,7 +79,7 @@ def run_experiment(
     return Experiment(bundle, test, probabilities, aucs, tuple(f.name for f in folds))
 
 
-def build_folds(matrix: pd.DataFrame, catalog: Catalog, settings: ChurnSettings) -> list[Fold]:
+def build_folds(matrix: pd.DataFrame, settings: ChurnSettings) -> list[Fold]:
     """Return the folds of the configured split."""
     if settings.split.kind == "by_customer":
         return customer_folds(matrix["customer_id"], settings.split)

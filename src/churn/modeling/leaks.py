@@ -19,7 +19,10 @@ def single_feature_aucs(rows: pd.DataFrame, catalog: Catalog) -> dict[str, float
     Missing values form a group of their own at the low end; categories are ranked by their churn rate.
     """
     target = rows[TARGET].to_numpy(dtype=bool)
-    return {feature.name: _auc(_as_numbers(rows[feature.name], target, feature.kind), target) for feature in catalog.features}
+    return {
+        feature.name: _auc(_as_numbers(rows[feature.name], target, feature.kind), target)
+        for feature in catalog.features
+    }
 
 
 def raise_leak_alarm(aucs: dict[str, float], limit: float) -> None:
@@ -34,7 +37,7 @@ def raise_leak_alarm(aucs: dict[str, float], limit: float) -> None:
     if suspects:
         listed = ", ".join(f"{name} (AUC {aucs[name]:.3f})" for name in suspects[:5])
         raise DataRefused(
-            f"{len(suspects)} feature{'s' if len(suspects) > 1 else ''} alone rank the outcome above AUC {limit:g}: {listed}",
+            f"{len(suspects)} single features rank the outcome above AUC {limit:g}: {listed}",
             code="suspected_leak",
             remedy="A column that exists because they left is a leak: leave it out of the mapping. "
             "If it is honest, raise evaluation.max_single_feature_auc and say why",

@@ -30,9 +30,7 @@ class ModelMark(NamedTuple):
     run_id: str
 
 
-def score_customers(
-    features: pd.DataFrame, bundle: Bundle, policy: PolicySettings, mark: ModelMark
-) -> pd.DataFrame:
+def score_customers(features: pd.DataFrame, bundle: Bundle, policy: PolicySettings, mark: ModelMark) -> pd.DataFrame:
     """Return the scores of one date.
 
     Grain: customer x as-of date, ordered by `risk_rank`. Customers in are customers out.
@@ -49,7 +47,9 @@ def score_customers(
     """
     if features.empty:
         raise DataRefused(
-            "nobody is in the cohort on this date", code="empty_cohort", remedy="Check the as-of date and the cohort rules"
+            "nobody is in the cohort on this date",
+            code="empty_cohort",
+            remedy="Check the as-of date and the cohort rules",
         )
     explained = explain_rows(bundle, features)
     probability = bundle.probability(explained.raw_score)
@@ -143,7 +143,7 @@ def check_categories(features: pd.DataFrame, bundle: Bundle, max_share: float) -
         shares[name] = float((~values.isin(known)).mean()) if len(values) else 0.0
         if shares[name] > max_share:
             raise DataRefused(
-                f"{shares[name]:.1%} of rows have a value that training never saw", column=name, code="unseen_categories",
+                f"{shares[name]:.1%} of rows hold values training never saw", column=name, code="unseen_categories",
                 remedy=f"Train again, or raise policy.max_unseen_share (now {max_share:g})",
             )  # fmt: skip
     return shares

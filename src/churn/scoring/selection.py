@@ -77,7 +77,7 @@ def _problems(rows: pd.DataFrame, selection: Selection) -> list[str]:
 
 def _in_words(rows: pd.DataFrame, language: Language) -> pd.DataFrame:
     worded = rows.assign(
-        reasons=[list(reasons) for reasons in rows[f"reasons_{language}"]],
+        reasons=rows[f"reasons_{language}"].map(list),
         action=rows[f"action_{language}"],
         cause_text=[getattr(CAUSE_TEXTS[cause], language) for cause in rows["cause"]],
     ).drop(columns=[column for column in HIDDEN if column in rows])

@@ -20,11 +20,16 @@ def build_worklist(scores: pd.DataFrame, policy: PolicySettings) -> pd.DataFrame
     """
     other = "mrr_at_risk" if policy.rank_by == "churn_probability" else "churn_probability"
     keys = scores.assign(**{c: scores[c].fillna(0.0) for c in (policy.rank_by, other)})
-    order = keys.sort_values([policy.rank_by, other, "customer_id"], ascending=[False, False, True], kind="stable").index
+    order = keys.sort_values(
+        [policy.rank_by, other, "customer_id"], ascending=[False, False, True], kind="stable"
+    ).index
     chosen = scores.loc[order[: policy.capacity]].reset_index(drop=True)
     return chosen.assign(
         list_position=np.arange(1, len(chosen) + 1),
-        arm=[assign_arm(i, d, policy.control_share) for i, d in zip(chosen["customer_id"], chosen["as_of_date"], strict=True)],
+        arm=[
+            assign_arm(i, d, policy.control_share)
+            for i, d in zip(chosen["customer_id"], chosen["as_of_date"], strict=True)
+        ],
     )
 
 

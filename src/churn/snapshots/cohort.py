@@ -9,7 +9,7 @@ import ibis.expr.types as ir
 
 from churn.core.contract import DELAY
 from churn.core.settings import CohortSettings
-from churn.core.windows import days_between, days_before_expression, first_visible_date
+from churn.core.windows import days_before_expression, days_between, first_visible_date
 
 EXCLUDED = "excluded_because"
 
@@ -20,11 +20,7 @@ def build_candidates(staged: Mapping[str, ir.Table], grid: ir.Table, cohort: Coh
     Grain: customer x as-of date. Columns `customer_id`, `as_of_date`, `excluded_because` (`too_young`,
     `cancellation_requested`, or null for the cohort).
     """
-    active = (
-        _with_subscription(staged, grid)
-        if cohort.active == "subscription"
-        else _with_events(staged, grid, cohort)
-    )
+    active = _with_subscription(staged, grid) if cohort.active == "subscription" else _with_events(staged, grid, cohort)
     signed_up = staged["customers"].group_by("customer_id").agg(signed_up_at=lambda t: t.signed_up_at.min())
     aged = active.left_join(signed_up, "customer_id")
     age_days = days_between(aged.signed_up_at.date(), aged.as_of_date)
@@ -67,9 +63,7 @@ def running_subscriptions(subscriptions: ir.Table, grid: ir.Table) -> ir.Table:
 
 def _with_subscription(staged: Mapping[str, ir.Table], grid: ir.Table) -> ir.Table:
     running = running_subscriptions(staged["subscriptions"], grid)
-    return running.group_by("customer_id", "as_of_date").agg(
-        has_decided=running.is_cancellation_requested.all()
-    )
+    return running.group_by("customer_id", "as_of_date").agg(has_decided=running.is_cancellation_requested.all())
 
 
 def _with_events(staged: Mapping[str, ir.Table], grid: ir.Table, cohort: CohortSettings) -> ir.Table:

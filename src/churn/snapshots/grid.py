@@ -34,7 +34,9 @@ def measure_coverage(staged: Mapping[str, ir.Table], source: SourceSettings) -> 
     spans = {name: _span(table, name, "events" in staged) for name, table in staged.items() if CONTRACT[name].is_fact}
     known = {name: span for name, span in spans.items() if span is not None}
     if not known:
-        raise DataRefused("no fact in any table", code="no_rows", remedy="Check the paths and the SELECTs of the source")
+        raise DataRefused(
+            "no fact in any table", code="no_rows", remedy="Check the paths and the SELECTs of the source"
+        )
     main = next(name for name in ("events", "subscriptions", *known) if name in known)
     return Coverage(known[main][0], source.covered_until or max(last for _, last in known.values()))
 
@@ -91,9 +93,7 @@ def outcome_windows(
     as_of_dates: Sequence[date], windows: WindowSettings, label: LabelSettings
 ) -> tuple[OutcomeWindow, ...]:
     """Return one outcome window per as-of date."""
-    return tuple(
-        outcome_window(d, windows.lead_days, windows.horizon_days, label.grace_days) for d in as_of_dates
-    )
+    return tuple(outcome_window(d, windows.lead_days, windows.horizon_days, label.grace_days) for d in as_of_dates)
 
 
 def grid_table(as_of_dates: Sequence[date], windows: WindowSettings, label: LabelSettings) -> ir.Table:

@@ -55,7 +55,7 @@ def build_labels(
 
 
 def build_spells(subscriptions: ir.Table, grace_days: int) -> ir.Table:
-    """Return the unbroken stretches of each customer: `customer_id`, `spell_start`, `spell_end` (null = running), `kind`.
+    """Return each customer's unbroken stretches: `customer_id`, `spell_start`, `spell_end` (null = running), `kind`.
 
     A subscription that starts at most `grace_days` after all former ones have ended continues the spell.
     """
@@ -117,6 +117,4 @@ def _inactivity(dated: ir.Table, events: ir.Table, label: LabelSettings) -> ir.T
     )
     seen = within.select("customer_id", "as_of_date").distinct().mutate(is_seen=True)
     joined = dated.left_join(seen, ["customer_id", "as_of_date"])
-    return joined.mutate(
-        has_left=joined.is_seen.isnull(), left_out=ibis.null("string"), kind=ibis.null("string")
-    )
+    return joined.mutate(has_left=joined.is_seen.isnull(), left_out=ibis.null("string"), kind=ibis.null("string"))

@@ -72,7 +72,8 @@ def split_dates(dates: Sequence[date], split: SplitSettings, windows: WindowSett
 
 def temporal_fold(rows: pd.DataFrame, parts: DateSplit) -> Fold:
     """Return the fold of a temporal split over rows with `as_of_date`."""
-    masks = [rows["as_of_date"].isin([pd.Timestamp(d) for d in p]).to_numpy() for p in (parts.fit, parts.calibrate, parts.test)]
+    dates = rows["as_of_date"]
+    masks = [dates.isin([pd.Timestamp(d) for d in p]).to_numpy() for p in (parts.fit, parts.calibrate, parts.test)]
     return Fold("temporal", *masks)
 
 
@@ -81,7 +82,7 @@ def customer_folds(groups: pd.Series, split: SplitSettings) -> list[Fold]:
 
     A group's place depends on its id and the seed alone, so new rows never move old ones.
     """
-    draws = groups.map({group: _draw(str(group), split.seed) for group in groups.unique()}).to_numpy()
+    draws = groups.map({group: draw_share(str(group), split.seed) for group in groups.unique()}).to_numpy()
     fold_of = np.floor(draws * split.folds).astype(int)
     within = draws * split.folds - fold_of
     folds = []
@@ -92,6 +93,7 @@ def customer_folds(groups: pd.Series, split: SplitSettings) -> list[Fold]:
     return folds
 
 
-def _draw(text: str, seed: int) -> float:
+def draw_share(text: str, seed: int) -> float:
+    """Return a number in [0, 1) that depends on the text and the seed alone."""
     digest = hashlib.sha256(f"{seed}:{text}".encode()).digest()
     return int.from_bytes(digest[:8], "big") / 2**64

@@ -67,9 +67,7 @@ def _stage_table(
     if extra:
         log.info("%s: columns nobody listed are dropped: %s", contract.name, ", ".join(extra))
     typed = type_columns(raw, contract, source)
-    typed = (
-        _mark_orphans(typed, customers) if customers is not None and contract.has_customer else typed
-    ).cache()
+    typed = (_mark_orphans(typed, customers) if customers is not None and contract.has_customer else typed).cache()
     total, broken = count_broken(typed)
     floor = source.min_rows if contract.name in ("customers", "matrix") else 1
     if total < floor:
@@ -91,9 +89,7 @@ def _stage_table(
 def _mark_orphans(typed: ir.Table, customers: ir.Table) -> ir.Table:
     known = customers.mutate(is_known=True)
     joined = typed.left_join(known, "customer_id")
-    rule = ibis.coalesce(
-        joined[RULE], ibis.ifelse(joined.is_known.isnull(), "orphan:customer_id", ibis.null("string"))
-    )
+    rule = ibis.coalesce(joined[RULE], ibis.ifelse(joined.is_known.isnull(), "orphan:customer_id", ibis.null("string")))
     return joined.select(*[c for c in typed.columns if c != RULE], **{RULE: rule})
 
 

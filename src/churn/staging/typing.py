@@ -23,8 +23,8 @@ _OFFSET = r"([Zz]|[+-]\d{2}(:?\d{2})?)$"
 _ISO_DATE = r"^\d{4}-\d{2}-\d{2}"
 
 
-@ibis.udf.scalar.builtin
-def timezone(zone: str, value: dt.timestamp) -> dt.Timestamp("UTC"):  # type: ignore[valid-type,empty-body]
+@ibis.udf.scalar.builtin  # type: ignore[untyped-decorator]
+def timezone(zone: str, value: dt.timestamp) -> dt.Timestamp("UTC"):  # type: ignore[valid-type]
     """Read a naive local time in a zone as an instant (the engine's own function)."""
 
 
@@ -46,9 +46,7 @@ def type_columns(raw: ir.Table, contract: TableContract, source: SourceSettings)
     for start, end in contract.intervals:
         if start in typed and end in typed:
             rules.append(("reversed", end, typed[end] < typed[start]))
-    broken_rule = ibis.cases(
-        *[(cond, f"{rule}:{name}") for rule, name, cond in rules], else_=ibis.null("string")
-    )
+    broken_rule = ibis.cases(*[(cond, f"{rule}:{name}") for rule, name, cond in rules], else_=ibis.null("string"))
     return raw.select(**typed, **{RULE: broken_rule})
 
 
@@ -126,7 +124,7 @@ def _as_utc(value: Any, column: Column, contract: TableContract, source: SourceS
     kind = value.type()
     rules: Rules = []
     if kind.is_string():
-        utc, rules = _parse_times(value.strip().nullif(""), column, contract, source)
+        utc, rules = _parse_times(value.strip().nullif(""), source)
     elif kind.is_timestamp() and kind.timezone is not None:
         utc = value.cast(dt.Timestamp("UTC")).cast("timestamp('UTC')").cast("timestamp(6)")
     elif kind.is_date() or kind.is_timestamp():
@@ -143,17 +141,13 @@ def _as_utc(value: Any, column: Column, contract: TableContract, source: SourceS
         )
     sentinels = [datetime.combine(day, time()) for day in source.sentinel_dates]
     if sentinels:
-        utc = ibis.ifelse(
-            utc.cast("date").isin([s.date() for s in sentinels]), ibis.null("timestamp(6)"), utc
-        )
+        utc = ibis.ifelse(utc.cast("date").isin([s.date() for s in sentinels]), ibis.null("timestamp(6)"), utc)
     low, high = (datetime.combine(day, time()) for day in (source.earliest_date, source.latest_date))
     rules.append(("outside_sane_dates", (utc < low) | (utc >= high)))
     return utc, rules
 
 
-def _parse_times(
-    text: Any, column: Column, contract: TableContract, source: SourceSettings
-) -> tuple[Any, Rules]:
+def _parse_times(text: Any, source: SourceSettings) -> tuple[Any, Rules]:
     is_iso, has_offset = text.re_search(_ISO_DATE), text.re_search(r"\d{2}:\d{2}.*" + _OFFSET)
     aware = ibis.ifelse(is_iso & has_offset, text, ibis.null("string")).try_cast(dt.Timestamp("UTC"))
     naive = ibis.ifelse(is_iso & ~has_offset, text, ibis.null("string")).try_cast("timestamp(6)")
