@@ -76,10 +76,9 @@ def _guarded(command: Callable[[Sequence[str]], int], words: Sequence[str]) -> i
 def _show_list(words: Sequence[str]) -> int:
     options = _list_options(words)
     from churn.core.settings import ChurnSettings
-    from churn.integrations.exports import print_table, to_csv, to_json, write_xlsx
+    from churn.integrations.exports import print_table, to_csv, to_json, write_file, write_xlsx
     from churn.integrations.layers import source_folder
     from churn.integrations.publication import read_published
-    from churn.integrations.store import output_errors
     from churn.scoring.selection import Selection, select_rows
     from pipelines.composition import compose
 
@@ -97,8 +96,7 @@ def _show_list(words: Sequence[str]) -> int:
         if options.out is None:
             sys.stdout.write(text)
         else:
-            with output_errors(options.out):
-                options.out.write_text(text, encoding="utf-8-sig" if options.format == "csv" else "utf-8", newline="")
+            write_file(text.encode("utf-8-sig" if options.format == "csv" else "utf-8"), options.out)
     if options.out is not None:
         print(f"{len(chosen):,} customers written to {options.out}")  # noqa: T201
     return 0

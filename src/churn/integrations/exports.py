@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -54,19 +55,26 @@ def write_xlsx(rows: pd.DataFrame, path: Path) -> None:
     records = [_spread(record) for record in to_records(rows)]
     header = list(records[0]) if records else _header(rows)
     options = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False, "in_memory": True}
-    temporary = path.with_name(f".{path.name}.tmp")
+    buffer = io.BytesIO()
+    with xlsxwriter.Workbook(buffer, options) as book:
+        sheet = book.add_worksheet("at risk")
+        bold, text = book.add_format({"bold": True}), book.add_format({"num_format": "@"})
+        for column, name in enumerate(header):
+            sheet.write_string(0, column, name, bold)
+            for line, record in enumerate(records, start=1):
+                _write_cell(sheet, line, column, record.get(name), text)
+        sheet.freeze_panes(1, 2)
+        sheet.autofilter(0, 0, max(len(records), 1), max(len(header) - 1, 0))
+        sheet.autofit()
+    write_file(buffer.getvalue(), path)
+
+
+def write_file(content: bytes, path: Path) -> None:
+    """Write an export whole or not at all; a former file stands until the new one is complete."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     with output_errors(path):
         try:
-            with xlsxwriter.Workbook(str(temporary), options) as book:
-                sheet = book.add_worksheet("at risk")
-                bold, text = book.add_format({"bold": True}), book.add_format({"num_format": "@"})
-                for column, name in enumerate(header):
-                    sheet.write_string(0, column, name, bold)
-                    for line, record in enumerate(records, start=1):
-                        _write_cell(sheet, line, column, record.get(name), text)
-                sheet.freeze_panes(1, 2)
-                sheet.autofilter(0, 0, max(len(records), 1), max(len(header) - 1, 0))
-                sheet.autofit()
+            temporary.write_bytes(content)
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
