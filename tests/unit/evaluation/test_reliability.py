@@ -38,7 +38,7 @@ def test_certainty_that_was_wrong_costs_much_but_stays_finite() -> None:
 class TestBins:
     def test_hold_about_as_many_rows_each(self) -> None:
         bins = equal_mass_bins(np.linspace(0, 1, 300))
-        assert bins.count == 15
+        assert bins.number == 15
         assert set(np.bincount(bins.of_row)) <= {19, 20, 21}
 
     def test_rows_of_equal_probability_share_one(self) -> None:
