@@ -19,6 +19,7 @@ TRUSTED = [
     "lightgbm.basic.Booster",
     "lightgbm.sklearn.LGBMClassifier",
     "churn.modeling.encoding.signed_log1p",
+    "numpy.dtype",
 ]
 
 
