@@ -79,8 +79,8 @@ def score_if_good(settings: ChurnSettings, trained: StageResult) -> str:
 
 def table(outcomes: list[Outcome]) -> str:
     """Return the outcomes as a Markdown table, one row per set and model."""
-    names = ("set", "labelled rows", "as-of dates", "base rate", "model", "AUC", "AP", "lift at 10 %", "calibration error",
-             "seconds", "gate", "list")  # fmt: skip
+    names = ("set", "labelled rows", "as-of dates", "base rate", "model", "AUC", "AP", "lift at 10 %",
+             "calibration error", "seconds", "gate", "list")  # fmt: skip
     lines = ["| " + " | ".join(names) + " |", "|" + "---|" * len(names)]
     for outcome in outcomes:
         for number, model in enumerate(outcome.models):

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args
+from zoneinfo import available_timezones
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
@@ -107,6 +108,7 @@ class SourceSettings(StrictSettings):
     inputs: dict[str, InputSettings]
     tables: dict[str, str]
     time_zone: str | None = None
+    clock_changes: Literal["shift", "refuse"] = "shift"
     attributes: dict[str, Role | AttributeSettings] = {}
     event_types: dict[str, EventTypeSettings] = {}
     lag_hours: dict[str, Annotated[int, Field(ge=0, le=24 * 366)]] = {}
@@ -119,6 +121,14 @@ class SourceSettings(StrictSettings):
     max_null_share: Share = 0.001
     max_reversed_share: Share = 0.01
     recency_column: str | None = None
+
+    @model_validator(mode="after")
+    def _known_zone(self) -> SourceSettings:
+        zones = {zone.casefold() for zone in available_timezones()}  # none where the system has no zone files
+        if self.time_zone is not None and zones and self.time_zone.casefold() not in zones:
+            near = did_you_mean(self.time_zone, available_timezones())
+            raise ValueError(f"unknown time zone '{self.time_zone}'{near}")
+        return self
 
     @model_validator(mode="after")
     def _known_tables(self) -> SourceSettings:

@@ -38,10 +38,8 @@ def judge(report: Report, baseline: str = "recency") -> Verdict:
 def _beats_chance(own: Estimate, metric: str, chance: float) -> tuple[bool, str]:
     passed = own.low > chance
     verb = "is above" if passed else "is not above"
-    return (
-        passed,
-        f"{WORDS[metric]} {verb} chance ({chance:.3f}) beyond its interval: {own.value:.4f} [{own.low:.4f}, {own.high:.4f}]",
-    )
+    interval = f"{own.value:.4f} [{own.low:.4f}, {own.high:.4f}]"
+    return passed, f"{WORDS[metric]} {verb} chance ({chance:.3f}) beyond its interval: {interval}"
 
 
 def _beats_baseline(gain: Estimate, metric: str) -> tuple[bool, str]:

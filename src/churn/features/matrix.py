@@ -102,6 +102,10 @@ def discover_event_types(inputs: FeatureInputs) -> list[str]:
     return found
 
 
-def join_matrix(features: ir.Table, labels: ir.Table) -> ir.Table:
-    """Return the training matrix: features joined with labels, one row per snapshot."""
-    return features.left_join(labels, KEY).drop([f"{k}_right" for k in KEY])
+def join_matrix(features: ir.Table, labels: ir.Table, groups: ir.Table | None = None) -> ir.Table:
+    """Return the training matrix: features joined with labels, and `group_id` where groups are given.
+
+    Grain: customer x as-of date, one row per snapshot.
+    """
+    matrix = features.left_join(labels, KEY).drop([f"{k}_right" for k in KEY])
+    return matrix if groups is None else matrix.left_join(groups, "customer_id").drop("customer_id_right")

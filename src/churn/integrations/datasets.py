@@ -90,7 +90,7 @@ def build_point_in_time_dataset(engine: Engine, staged: Layer, settings: ChurnSe
             "snapshots": snapshots.order_by(order),
             "labels": labels.order_by(order),
             "features": features.order_by(order),
-            "matrix": join_matrix(features, labels).order_by(order),
+            "matrix": join_matrix(features, labels, _groups(tables["customers"], settings)).order_by(order),
         },
         {
             "catalog": built.catalog.to_rows(),
@@ -119,6 +119,14 @@ def features_on(
     return build_features(inputs(chosen)), chosen
 
 
+def _groups(customers: ir.Table, settings: ChurnSettings) -> ir.Table | None:
+    """Return `customer_id` and the `group_id` of customers that belong together, where the source names one."""
+    names = [name for name in settings.source.attributes_of("group") if name in customers.columns]
+    if not names:
+        return None
+    return customers.group_by("customer_id").agg(group_id=customers[names[0]].max())
+
+
 def build_flat_dataset(engine: Engine, staged: Layer, settings: ChurnSettings) -> Dataset:
     """Return the data set of a flat source: the ready table is the features, its `churned` column the label."""
     flat = open_tables(engine, staged)["matrix"].mutate(as_of_date=ibis._.as_of_date.date())
@@ -131,7 +139,7 @@ def build_flat_dataset(engine: Engine, staged: Layer, settings: ChurnSettings) -
         {
             "labels": labels.order_by(order),
             "features": features.order_by(order),
-            "matrix": join_matrix(features, labels).order_by(order),
+            "matrix": join_matrix(features, labels, _groups(flat, settings)).order_by(order),
         },
         {
             "catalog": catalog.to_rows(),

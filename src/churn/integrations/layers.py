@@ -71,7 +71,7 @@ def write_staged(
         for name, table in staged.items():
             write_table(engine, table.rows, folder / f"{name}.parquet")
             prints[name] = table_fingerprint(engine, folder / f"{name}.parquet")
-            if any(key != "duplicate" for key in table.counts):
+            if table.has_rejected:
                 write_table(engine, table.rejected, folder / f"rejected_{name}.parquet")
         mark = fingerprint([settings.source.model_dump(mode="json", exclude={"inputs"}), prints])
         manifest = {"fingerprint": mark, "tables": prints, **facts}

@@ -82,7 +82,8 @@ def run_experiment(
 def build_folds(matrix: pd.DataFrame, settings: ChurnSettings) -> list[Fold]:
     """Return the folds of the configured split."""
     if settings.split.kind == "by_customer":
-        return customer_folds(matrix["customer_id"], settings.split)
+        groups = matrix["group_id"].fillna(matrix["customer_id"]) if "group_id" in matrix else matrix["customer_id"]
+        return customer_folds(groups, settings.split)
     dates = [d.date() for d in sorted(matrix["as_of_date"].unique())]
     return [temporal_fold(matrix, split_dates(dates, settings.split, settings.windows))]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -10,7 +11,7 @@ import ibis.expr.types as ir
 from churn.core.contract import LARGEST, TableContract
 from churn.core.errors import EXAMPLE_IDS, DataRefused
 from churn.core.settings import SourceSettings
-from churn.staging.typing import RULE
+from churn.staging.typing import NOTE, RULE
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,10 @@ RULES: Mapping[str, Rule] = {
         "times without a time zone, and the source states none",
         "State time_zone: in the source file, for example time_zone: UTC",
     ),
+    "clock_change": Rule(
+        "local times that a change of the clocks skips or repeats",
+        "Export them in UTC or with an offset, or set clock_changes: shift in the source file",
+    ),
     "outside_sane_dates": Rule(
         "times outside [{earliest}, {latest})",
         "List placeholders under sentinel_dates in the source file, or move earliest_date / latest_date",
@@ -65,11 +70,17 @@ RULES: Mapping[str, Rule] = {
 }
 
 
-def count_broken(typed: ir.Table) -> tuple[int, dict[str, int]]:
-    """Return the number of rows, and the number of rows per broken `rule:column`."""
-    counted = typed.group_by(RULE).agg(rows=typed.count()).to_pyarrow().to_pylist()
-    total = sum(row["rows"] for row in counted)
-    return total, {row[RULE]: row["rows"] for row in counted if row[RULE] is not None}
+def count_marks(typed: ir.Table) -> tuple[int, dict[str, int], dict[str, int]]:
+    """Return the number of rows, the rows per broken `rule:column`, and the good rows per note."""
+    broken, noted = Counter[str](), Counter[str]()
+    total = 0
+    for row in typed.group_by(RULE, NOTE).agg(rows=typed.count()).to_pyarrow().to_pylist():
+        total += row["rows"]
+        if row[RULE] is not None:
+            broken[row[RULE]] += row["rows"]
+        elif row[NOTE] is not None:
+            noted[row[NOTE]] += row["rows"]
+    return total, dict(broken), dict(noted)
 
 
 def refuse_broken(

@@ -13,8 +13,8 @@ from churn.core.contract import DELAY, TableContract
 from churn.core.errors import DataRefused
 from churn.core.settings import SourceSettings
 from churn.staging.contracts import contract_of
-from churn.staging.rules import count_broken, example_ids, refuse_broken
-from churn.staging.typing import RULE, type_columns, unlisted_columns
+from churn.staging.rules import RULES, count_marks, example_ids, refuse_broken
+from churn.staging.typing import NOTE, RULE, type_columns, unlisted_columns
 
 log = logging.getLogger(__name__)
 HOUR_US = 3_600_000_000
@@ -29,6 +29,11 @@ class StagedTable:
     rejected: ir.Table
     rows_in: int
     counts: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def has_rejected(self) -> bool:
+        """Whether any row was rejected; repeated and merely noted ones are not."""
+        return any(key.partition(":")[0] in RULES for key in self.counts)
 
 
 def stage_tables(raw: Mapping[str, ir.Table], source: SourceSettings) -> dict[str, StagedTable]:
@@ -68,7 +73,7 @@ def _stage_table(
         log.info("%s: columns nobody listed are dropped: %s", contract.name, ", ".join(extra))
     typed = type_columns(raw, contract, source)
     typed = (_mark_orphans(typed, customers) if customers is not None and contract.has_customer else typed).cache()
-    total, broken = count_broken(typed)
+    total, broken, noted = count_marks(typed)
     floor = source.min_rows if contract.name in ("customers", "matrix") else 1
     if total < floor:
         raise DataRefused(
@@ -78,12 +83,13 @@ def _stage_table(
             remedy="Did the export finish? Otherwise lower min_rows, or leave the table out of the source file",
         )
     refuse_broken(typed, broken, total, contract, source)
-    good = typed.filter(typed[RULE].isnull()).drop(RULE)
+    good = typed.filter(typed[RULE].isnull()).drop(RULE, NOTE)
     unique, repeated = _keep_unique(good, contract)
     rows = _add_delay(unique, contract, source)
-    counts = {**broken, **({"duplicate": repeated} if repeated else {})}
+    counts = {**broken, **noted, **({"duplicate": repeated} if repeated else {})}
     order = [c for c in dict.fromkeys(("customer_id", contract.time, *contract.key)) if c in rows.columns]
-    return StagedTable(contract, rows.order_by(order), typed.filter(typed[RULE].notnull()), total, counts)
+    rejected = typed.filter(typed[RULE].notnull()).drop(NOTE)
+    return StagedTable(contract, rows.order_by(order), rejected, total, counts)
 
 
 def _mark_orphans(typed: ir.Table, customers: ir.Table) -> ir.Table:

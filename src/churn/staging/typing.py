@@ -1,11 +1,12 @@
 """Typed columns out of raw ones: ids as text, numbers as float64, times as UTC, and the rule each bad row broke.
 
 A typed table has the contract's columns (missing optional ones are absent), plus `broken_rule`: null for a good row,
-else `rule:column` of the first rule the row breaks.
+else `rule:column` of the first rule the row breaks; and `noted`: what was read into a good row, in the same form.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, time
 from typing import Any
 
@@ -18,9 +19,11 @@ from churn.core.errors import DataRefused
 from churn.core.settings import SourceSettings
 from churn.core.suggestions import did_you_mean
 
-RULE = "broken_rule"
-_OFFSET = r"([Zz]|[+-]\d{2}(:?\d{2})?)$"
-_ISO_DATE = r"^\d{4}-\d{2}-\d{2}"
+RULE, NOTE = "broken_rule", "noted"
+MOVED = "clock_moved"
+_DATE, _TIME = r"^\d{4}-\d{2}-\d{2}", r"[Tt ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?"
+_NAIVE = rf"{_DATE}({_TIME})?$"
+_AWARE = rf"{_DATE}{_TIME} ?([Zz]|UTC|GMT|[+-]\d{{2}}(:?\d{{2}})?)$"
 
 
 @ibis.udf.scalar.builtin  # type: ignore[untyped-decorator]
@@ -28,8 +31,13 @@ def timezone(zone: str, value: dt.timestamp) -> dt.Timestamp("UTC"):  # type: ig
     """Read a naive local time in a zone as an instant (the engine's own function)."""
 
 
+@ibis.udf.scalar.builtin(name="timezone")  # type: ignore[untyped-decorator]
+def local_time(zone: str, value: dt.Timestamp("UTC")) -> dt.timestamp:  # type: ignore[valid-type]
+    """Return the local time of an instant in a zone (the engine's own function)."""
+
+
 def type_columns(raw: ir.Table, contract: TableContract, source: SourceSettings) -> ir.Table:
-    """Return the typed table with `broken_rule`; lazily, nothing is computed here.
+    """Return the typed table with `broken_rule` and `noted`; lazily, nothing is computed here.
 
     Raises
     ------
@@ -46,8 +54,13 @@ def type_columns(raw: ir.Table, contract: TableContract, source: SourceSettings)
     for start, end in contract.intervals:
         if start in typed and end in typed:
             rules.append(("reversed", end, typed[end] < typed[start]))
-    broken_rule = ibis.cases(*[(cond, f"{rule}:{name}") for rule, name, cond in rules], else_=ibis.null("string"))
-    return raw.select(**typed, **{RULE: broken_rule})
+    broken = [(condition, f"{rule}:{name}") for rule, name, condition in rules if rule != MOVED]
+    noted = [(condition, f"{rule}:{name}") for rule, name, condition in rules if rule == MOVED]
+    return raw.select(**typed, **{RULE: _first(broken), NOTE: _first(noted)})
+
+
+def _first(marks: Sequence[tuple[Any, str]]) -> Any:
+    return ibis.cases(*marks, else_=ibis.null("string")) if marks else ibis.null("string")
 
 
 def unlisted_columns(raw: ir.Table, contract: TableContract) -> tuple[str, ...]:
@@ -75,6 +88,8 @@ Rules = list[tuple[str, Any]]
 
 
 def _typed(value: Any, column: Column, contract: TableContract, source: SourceSettings) -> tuple[Any, Rules]:
+    if value.type().is_unknown():  # a bare NULL in the SELECT
+        value = value.cast("string")
     if column.kind == "id":
         typed, rules = _as_id(value, column, contract)
     elif column.kind == "number":
@@ -124,11 +139,12 @@ def _as_utc(value: Any, column: Column, contract: TableContract, source: SourceS
     kind = value.type()
     rules: Rules = []
     if kind.is_string():
-        utc, rules = _parse_times(value.strip().nullif(""), source)
+        utc, rules = _parse_times(_without_sentinels(value.strip().nullif(""), source), source)
     elif kind.is_timestamp() and kind.timezone is not None:
-        utc = value.cast(dt.Timestamp("UTC")).cast("timestamp('UTC')").cast("timestamp(6)")
+        utc = _without_sentinels(value, source).cast(dt.Timestamp("UTC")).cast("timestamp(6)")
     elif kind.is_date() or kind.is_timestamp():
-        utc = _local_to_utc(value.cast("timestamp(6)"), _zone(column, contract, source))
+        _require_zone(column, contract, source)
+        utc, rules = _local_to_utc(_without_sentinels(value, source).cast("timestamp(6)"), source)
     elif kind.is_null():
         utc = value.cast("timestamp(6)")
     else:
@@ -139,27 +155,35 @@ def _as_utc(value: Any, column: Column, contract: TableContract, source: SourceS
             code="not_a_time",
             remedy="Map it in the SELECT, for example epoch_ms(column) or to_timestamp(column)",
         )
-    sentinels = [datetime.combine(day, time()) for day in source.sentinel_dates]
-    if sentinels:
-        utc = ibis.ifelse(utc.cast("date").isin([s.date() for s in sentinels]), ibis.null("timestamp(6)"), utc)
     low, high = (datetime.combine(day, time()) for day in (source.earliest_date, source.latest_date))
     rules.append(("outside_sane_dates", (utc < low) | (utc >= high)))
     return utc, rules
 
 
+def _without_sentinels(value: Any, source: SourceSettings) -> Any:
+    """Return the raw times without placeholders, which are days as the source writes them, in no zone."""
+    if not source.sentinel_dates:
+        return value
+    is_text = value.type().is_string()
+    day = value.substr(0, 10) if is_text else value.cast("date")
+    listed = [sentinel.isoformat() if is_text else sentinel for sentinel in source.sentinel_dates]
+    return ibis.ifelse(day.isin(listed), ibis.null(value.type()), value)
+
+
 def _parse_times(text: Any, source: SourceSettings) -> tuple[Any, Rules]:
-    is_iso, has_offset = text.re_search(_ISO_DATE), text.re_search(r"\d{2}:\d{2}.*" + _OFFSET)
-    aware = ibis.ifelse(is_iso & has_offset, text, ibis.null("string")).try_cast(dt.Timestamp("UTC"))
-    naive = ibis.ifelse(is_iso & ~has_offset, text, ibis.null("string")).try_cast("timestamp(6)")
+    nothing = ibis.null("string")
+    aware = ibis.ifelse(text.re_search(_AWARE), text, nothing).try_cast(dt.Timestamp("UTC"))
+    naive = ibis.ifelse(text.re_search(_NAIVE), text, nothing).try_cast("timestamp(6)")
     rules: Rules = [("not_a_time", text.notnull() & aware.isnull() & naive.isnull())]
     aware_utc = aware.cast("timestamp(6)")
     if source.time_zone is None:
         rules.append(("naive_time", naive.notnull()))
         return ibis.coalesce(aware_utc, naive), rules
-    return ibis.coalesce(aware_utc, _local_to_utc(naive, source.time_zone)), rules
+    utc, moved = _local_to_utc(naive, source)
+    return ibis.coalesce(aware_utc, utc), [*rules, *moved]
 
 
-def _zone(column: Column, contract: TableContract, source: SourceSettings) -> str:
+def _require_zone(column: Column, contract: TableContract, source: SourceSettings) -> None:
     if source.time_zone is None:
         raise DataRefused(
             "timestamps carry no time zone and the source states none",
@@ -168,8 +192,18 @@ def _zone(column: Column, contract: TableContract, source: SourceSettings) -> st
             code="naive_time",
             remedy="State time_zone: in the source file, for example time_zone: UTC",
         )
-    return source.time_zone
 
 
-def _local_to_utc(value: Any, zone: str) -> Any:
-    return value if zone.upper() == "UTC" else timezone(zone, value).cast("timestamp(6)")
+def _local_to_utc(local: Any, source: SourceSettings) -> tuple[Any, Rules]:
+    """Return local times as UTC, and the rule for those that a change of the clocks skips or repeats.
+
+    A skipped time moves forward by the hour that is missing, a repeated one is read as the later.
+    """
+    zone = str(source.time_zone)
+    if zone.upper() == "UTC":
+        return local, []
+    instant = timezone(zone, local)
+    is_skipped = local_time(zone, instant) != local
+    is_repeated = local_time(zone, instant - ibis.interval(hours=1)) == local
+    rule = "clock_change" if source.clock_changes == "refuse" else MOVED
+    return instant.cast("timestamp(6)"), [(rule, is_skipped | is_repeated)]
