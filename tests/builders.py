@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 import shutil
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -106,13 +105,18 @@ def by_key(table: ir.Table) -> dict[tuple[str, str], dict[str, Any]]:
     return rows
 
 
+def select_all(*tables: str) -> dict[str, str]:
+    """Return the plainest mapping: every table as its input yields it."""
+    return {table: f"SELECT * FROM {table}_raw" for table in tables}
+
+
 def make_source(**changes: Any) -> SourceSettings:
     """Return the settings of a company with CSV inputs of every table that tests use."""
     names = ("customers", "subscriptions", "events", "tickets", "payments")
     values: dict[str, Any] = {
         "name": "acme",
         "inputs": {f"{name}_raw": InputSettings(path=f"{name}.csv") for name in names},
-        "tables": {name: f"SELECT * FROM {name}_raw" for name in names},
+        "tables": select_all(*names),
         "time_zone": "UTC",
     }
     return SourceSettings(**(values | changes))
@@ -139,9 +143,7 @@ def days(*texts: str) -> tuple[date, ...]:
     return tuple(date.fromisoformat(text) for text in texts)
 
 
-def make_grid(
-    *as_of: str, windows: WindowSettings | None = None, label: LabelSettings = CONTRACTUAL
-) -> ir.Table:
+def make_grid(*as_of: str, windows: WindowSettings | None = None, label: LabelSettings = CONTRACTUAL) -> ir.Table:
     """Return the grid table of as-of dates."""
     return grid_table(days(*as_of), windows or make_windows(), label)
 
@@ -187,9 +189,7 @@ def make_inputs(
         make_grid(*as_of, windows=make_windows(observation_days=observation_days)),
         dates,
         observation_days,
-        FeatureSettings(
-            families=list(families), windows_days=list(windows_days), event_types=list(event_types)
-        ),
+        FeatureSettings(families=list(families), windows_days=list(windows_days), event_types=list(event_types)),
         source or make_source(),
     )
 
@@ -259,20 +259,29 @@ P2,C2,2024-02-01,20,failed
 
 @dataclass
 class Company:
-    """A company as files on disk, with a staged layer of its good days."""
+    """A company as files on disk, with a staged layer of its good days.
+
+    What is staged again are customers, events and the tables that a test has written: the rest has not changed.
+    """
 
     root: Path
+    written: set[str] = field(default_factory=set)
 
     @property
     def settings(self) -> ChurnSettings:
-        """Settings of the company as it was staged."""
-        return make_settings(self.root, self.source())
+        """Settings of the company as it was staged on its good days."""
+        return make_settings(self.root, self.source(tables=select_all(*COMPANY)))
 
     def source(self, **changes: Any) -> SourceSettings:
         """Return the source settings, inputs pointing at the files."""
-        inputs = changes.pop("inputs", {})
-        named = {f"{name}_raw": InputSettings(path=str(self.file(name))) for name in COMPANY}
-        return make_source(**({"inputs": named | inputs, "attributes": {"country": "category"}} | changes))
+        inputs: dict[str, InputSettings] = changes.pop("inputs", {})
+        changed = [*sorted(self.written), *(name.removesuffix("_raw") for name in inputs)]
+        values = {
+            "inputs": {f"{name}_raw": InputSettings(path=str(self.file(name))) for name in COMPANY} | inputs,
+            "tables": select_all("customers", "events", *changed),
+            "attributes": {"country": "category"},
+        }
+        return make_source(**(values | changes))
 
     def file(self, name: str, ending: str = "csv") -> Path:
         """Return the path of a table's file."""
@@ -280,6 +289,7 @@ class Company:
 
     def write(self, name: str, content: str | bytes, ending: str = "csv") -> Path:
         """Write a table's file: text is trimmed and ends with a newline, bytes are written as they are."""
+        self.written.add(name)
         path = self.file(name, ending)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content if isinstance(content, bytes) else (content.strip("\n") + "\n").encode())
@@ -310,7 +320,9 @@ class Company:
         """Return the rows of a staged table of the newest layer (whatever settings it was staged with)."""
         import pyarrow.parquet as pq
 
-        newest = max((self.root / "data" / "acme" / "staged").glob("*/manifest.json"), key=lambda p: p.stat().st_mtime_ns)
+        newest = max(
+            (self.root / "data" / "acme" / "staged").glob("*/manifest.json"), key=lambda p: p.stat().st_mtime_ns
+        )
         return list(pq.read_table(newest.parent / f"{name}.parquet").to_pylist())
 
     def on_disk(self) -> dict[str, bytes]:
@@ -319,7 +331,7 @@ class Company:
         return {str(p.relative_to(data)): p.read_bytes() for p in sorted(data.rglob("*")) if p.is_file()}
 
     def refuse(self, **changes: Any) -> DataRefused:
-        """Stage the broken files; return the refusal after checking that nothing was written and the old layer stands."""
+        """Stage the broken files; return the refusal, having checked that nothing was written and the old layer stands."""
         before = self.on_disk()
         try:
             self.stage(**changes)
@@ -348,13 +360,3 @@ def csv_text(rows: Iterable[Mapping[str, object]]) -> str:
     writer.writeheader()
     writer.writerows(listed)
     return out.getvalue()
-
-
-def utc(text: str) -> datetime:
-    """Return the naive UTC datetime of an ISO text with or without offset."""
-    moment = datetime.fromisoformat(text)
-    return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
-
-
-Build = Callable[..., dict[tuple[str, str], dict[str, Any]]]
-SPACES = re.compile(r"\s+")

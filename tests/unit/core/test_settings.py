@@ -159,6 +159,13 @@ class TestSource:
         (problem,) = problems(SourceSettings, source)
         assert "unknown cause 'low_engagment'; did you mean 'low_engagement'?" in problem
 
+    def test_a_time_zone_is_one_there_is(self):
+        assert make_source(time_zone="Asia/Tokyo").time_zone == "Asia/Tokyo"
+        assert make_source(time_zone="utc").time_zone == "utc"
+        values = {"name": "acme", "inputs": {"a": INPUT}, "tables": {"customers": "x", "events": "x"}}
+        (problem,) = problems(SourceSettings, values | {"time_zone": "Europe/Berln"})
+        assert "unknown time zone 'Europe/Berln'; did you mean 'Europe/Berlin'?" in problem
+
     @pytest.mark.parametrize("share", [-0.1, 1.1])
     def test_shares_lie_between_none_and_all(self, share: float):
         with pytest.raises(ValidationError):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
+from itertools import pairwise
 
 import ibis
 import pytest
@@ -55,7 +56,7 @@ def test_a_date_exactly_one_embargo_earlier_may_train():
 def test_segments_are_disjoint_and_every_window_is_a_union_of_them():
     as_of, lookbacks = days("2024-01-20", "2024-01-25", "2024-03-01"), (3, 7, 30)
     segments = w.cut_segments(as_of, lookbacks)
-    assert all(a.end <= b.start for a, b in zip(segments, segments[1:], strict=False))
+    assert all(a.end <= b.start for a, b in pairwise(segments))
     for day in as_of:
         for back in lookbacks:
             inside = [s for s in segments if day - timedelta(days=back) <= s.start and s.end <= day]
