@@ -23,6 +23,7 @@ from churn.integrations.locks import hold_lock
 from churn.integrations.store import output_errors, read_json, write_json
 
 MANIFEST = "manifest.json"
+READ_ATTEMPTS = 20
 
 
 def publish(folder: Path, as_of: date, tables: Mapping[str, pd.DataFrame], facts: Mapping[str, Any]) -> dict[str, Any]:
@@ -53,12 +54,18 @@ def read_published(folder: Path, as_of: str, table: str) -> tuple[pd.DataFrame, 
     Raises
     ------
     DataRefused
-        When no list of that date was published; the dates there are get listed.
+        When no list of that date was published (the dates there are get listed), or its file is lost or damaged.
     """
-    try:
-        return _read_once(folder, as_of, table)
-    except FileNotFoundError:  # replaced between the manifest and the file: the manifest now names another
-        return _read_once(folder, as_of, table)
+    for _ in range(READ_ATTEMPTS):
+        try:
+            return _read_once(folder, as_of, table)
+        except FileNotFoundError:  # replaced between the manifest and the file: the manifest now names another
+            continue
+        except pa.ArrowInvalid:
+            break
+    raise DataRefused(
+        f"the file of the list of {as_of} is lost or damaged", code="lost_list", remedy="Score that date again"
+    )
 
 
 def _read_once(folder: Path, as_of: str, table: str) -> tuple[pd.DataFrame, dict[str, Any]]:
