@@ -331,7 +331,7 @@ class Company:
         return {str(p.relative_to(data)): p.read_bytes() for p in sorted(data.rglob("*")) if p.is_file()}
 
     def refuse(self, **changes: Any) -> DataRefused:
-        """Stage the broken files; return the refusal, having checked that nothing was written and the old layer stands."""
+        """Stage the broken files; return the refusal; nothing was written, the old layer stands."""
         before = self.on_disk()
         try:
             self.stage(**changes)
