@@ -6,13 +6,15 @@ usage telemetry is switched off.
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
+import re
 import socket
 import subprocess
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +22,8 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
-from churn.core.errors import ChurnError, DependencyDown, Terminated
-from churn.core.settings import ChurnSettings
+from churn.core.errors import ChurnError, DependencyDown, OutputFailed, Terminated
+from churn.core.settings import ChurnSettings, TrackingSettings
 from churn.integrations.locks import hold_lock
 
 if TYPE_CHECKING:
@@ -29,7 +31,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 SETUP_WAIT_SECONDS = 120
-PARAM_LIMIT = 500
+TEXT_LIMIT = 500
+UNLISTED = ("paths", "tracking", "engine", "source")
+UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR)
+UNWRITABLE_TEXTS = ("disk is full", "No space left", "readonly database", "unable to open database file")
 PROCESS_TAG = "churn.process"
 
 
@@ -42,58 +47,80 @@ class Tracker:
 
     def tag(self, **tags: object) -> None:
         """Set tags on the run."""
-        import mlflow
-
-        mlflow.set_tags({key: str(value) for key, value in tags.items()})
+        self._send("set_tags", {key: str(value) for key, value in tags.items()})
 
     def metrics(self, values: Mapping[str, float]) -> None:
         """Log metrics; values that are not there (None) are left out."""
-        import mlflow
-
-        mlflow.log_metrics({key: float(value) for key, value in values.items() if value is not None})
+        self._send("log_metrics", {key: float(value) for key, value in values.items() if value is not None})
 
     def params(self, values: Mapping[str, object]) -> None:
         """Log parameters, long values cut."""
-        import mlflow
-
-        mlflow.log_params({key: str(value)[:PARAM_LIMIT] for key, value in values.items()})
+        self._send("log_params", {key: str(value)[:TEXT_LIMIT] for key, value in values.items()})
 
     def table(self, content: object, name: str) -> None:
         """Log plain content as a JSON artifact."""
-        import mlflow
-
-        mlflow.log_dict(content, name)
+        self._send("log_dict", content, name)
 
     def text(self, content: str, name: str) -> None:
         """Log text as an artifact."""
-        import mlflow
-
-        mlflow.log_text(content, name)
+        self._send("log_text", content, name)
 
     def figure(self, figure: Any, name: str) -> None:
         """Log a matplotlib figure under `plots/` and close it."""
         import matplotlib.pyplot as plt
-        import mlflow
 
-        mlflow.log_figure(figure, f"plots/{name}.png", save_kwargs={"dpi": 120, "bbox_inches": "tight"})
+        self._send("log_figure", figure, f"plots/{name}.png", save_kwargs={"dpi": 120, "bbox_inches": "tight"})
         plt.close(figure)
 
     def file(self, path: Path, folder: str | None = None) -> None:
         """Log a file as an artifact."""
-        import mlflow
-
-        mlflow.log_artifact(str(path), folder)
+        self._send("log_artifact", str(path), folder)
 
     def dataset(self, name: str, path: Path, digest: str, context: str) -> None:
         """Log what the run reads, with its fingerprint."""
-        import mlflow
         from mlflow.data.dataset_source_registry import resolve_dataset_source
         from mlflow.data.meta_dataset import MetaDataset
 
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # a folder is a local source, whatever else it might be
             source = resolve_dataset_source(str(path))
-        mlflow.log_input(MetaDataset(source, name=name, digest=digest[:36]), context=context)
+        self._send("log_input", MetaDataset(source, name=name, digest=digest[:36]), context=context)
+
+    def _send(self, call: str, *arguments: object, **options: object) -> None:
+        import mlflow
+
+        with store_errors(self.settings.tracking):
+            getattr(mlflow, call)(*arguments, **options)
+
+
+@contextmanager
+def store_errors(tracking: TrackingSettings) -> Iterator[None]:
+    """Turn a store that is full into `OutputFailed` and one that does not answer into `DependencyDown`."""
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield
+    except (MlflowException, SQLAlchemyError, OSError) as error:
+        address = hide_passwords(tracking.uri)
+        cause = error if address == tracking.uri else None  # a traceback would show the address in full
+        said = hide_passwords(f"{type(error).__name__}: {(str(error).splitlines() or [''])[0][:TEXT_LIMIT]}")
+        if getattr(error, "errno", None) in UNWRITABLE or any(text in str(error) for text in UNWRITABLE_TEXTS):
+            raise OutputFailed(f"cannot write to MLflow at {address} ({said}); lists stand as they were") from cause
+        raise DependencyDown(
+            f"MLflow at {address} does not answer ({said}); start it, or unset MLFLOW_TRACKING_URI to use the local store"
+        ) from cause
+
+
+def hide_passwords(text: str) -> str:
+    """Return text with the password of every address in it made unreadable.
+
+    Examples
+    --------
+    >>> hide_passwords("postgresql://churn:secret@host/mlflow")
+    'postgresql://churn:***@host/mlflow'
+    """
+    return re.sub(r"(://[^:/@\s]*:)[^@\s]+@", r"\1***@", text)
 
 
 def connect(settings: ChurnSettings) -> tuple[MlflowClient, str]:
@@ -111,17 +138,9 @@ def connect(settings: ChurnSettings) -> tuple[MlflowClient, str]:
     logging.getLogger("mlflow").setLevel(logging.WARNING)
     mlflow.set_tracking_uri(tracking.uri)
     lock = settings.paths.models / ".mlflow-setup.lock"
-    try:
-        with hold_lock(lock, wait_seconds=SETUP_WAIT_SECONDS):
-            client = mlflow.MlflowClient()
-            return client, _experiment(client, settings)
-    except ChurnError:
-        raise
-    except Exception as error:
-        raise DependencyDown(
-            f"MLflow at {tracking.uri} does not answer ({type(error).__name__}: {str(error).splitlines()[0][:200]}); "
-            "start it, or unset MLFLOW_TRACKING_URI to use the local store"
-        ) from error
+    with hold_lock(lock, wait_seconds=SETUP_WAIT_SECONDS), store_errors(tracking):
+        client = mlflow.MlflowClient()
+        return client, _experiment(client, settings)
 
 
 def _experiment(client: MlflowClient, settings: ChurnSettings) -> str:
@@ -143,31 +162,57 @@ def stage_run(stage: str, settings: ChurnSettings, builds_on: str | None = None)
     import mlflow
 
     client, experiment_id = connect(settings)
-    _close_stale_runs(client, experiment_id)
-    run = mlflow.start_run(experiment_id=experiment_id, run_name=f"{stage}-{settings.source.name}", nested=True)
+    with store_errors(settings.tracking):
+        _close_stale_runs(client, experiment_id)
+        run = mlflow.start_run(
+            experiment_id=experiment_id, run_name=_run_name(stage, settings), nested=True,
+            tags=_origin(stage, settings, builds_on),
+        )  # fmt: skip
     tracker = Tracker(run.info.run_id, settings)
-    status = "FAILED"
     try:
-        tracker.tag(
-            **{"stage": stage, "source": settings.source.name, PROCESS_TAG: _process_name()},
-            **_git_tags(settings),
-        )
-        if builds_on:
-            tracker.tag(builds_on=builds_on)
-        resolved = settings.model_dump(mode="json")
-        tracker.table(resolved, "config.json")
-        tracker.params(
-            _flatten({k: v for k, v in resolved.items() if k not in ("paths", "tracking", "engine", "source")})
-        )
+        content = describe_settings(settings)
+        tracker.table(content, "config.json")
+        tracker.params(_flatten({k: v for k, v in content.items() if k not in UNLISTED}))
         yield tracker
-        status = "FINISHED"
     except BaseException as error:
-        status = "KILLED" if isinstance(error, Terminated | KeyboardInterrupt) else "FAILED"
-        code = error.code if isinstance(error, ChurnError) else type(error).__name__
-        tracker.tag(**{"failure.code": code, "failure.message": str(error)[:PARAM_LIMIT]})
+        _end_failed(tracker, error)
         raise
-    finally:
-        mlflow.end_run(status)
+    with store_errors(settings.tracking):
+        mlflow.end_run("FINISHED")
+
+
+def _end_failed(tracker: Tracker, error: BaseException) -> None:
+    """End a run with what went wrong; that matters more than a store that cannot be told of it."""
+    import mlflow
+
+    code = error.code if isinstance(error, ChurnError) else type(error).__name__
+    with suppress(ChurnError):
+        tracker.tag(**{"failure.code": code, "failure.message": _without_examples(error)[:TEXT_LIMIT]})
+    with suppress(ChurnError), store_errors(tracker.settings.tracking):
+        mlflow.end_run("KILLED" if isinstance(error, Terminated | KeyboardInterrupt) else "FAILED")
+
+
+def _without_examples(error: BaseException) -> str:
+    """Return the error's text without the ids it names: they are for the screen, not for a shared store."""
+    examples = ", ".join(getattr(error, "examples", ()))
+    return str(error).replace(f"; for example {examples}", "") if examples else str(error)
+
+
+def describe_settings(settings: ChurnSettings) -> dict[str, Any]:
+    """Return the settings as plain content without secrets."""
+    content: dict[str, Any] = settings.model_dump(mode="json")
+    content["tracking"]["uri"] = hide_passwords(settings.tracking.uri)
+    return content
+
+
+def _origin(stage: str, settings: ChurnSettings, builds_on: str | None) -> dict[str, str]:
+    tags = {"stage": stage, "source": settings.source.name, PROCESS_TAG: _process_name(), **_git_tags(settings)}
+    return {**tags, "builds_on": builds_on} if builds_on else tags
+
+
+def _run_name(stage: str, settings: ChurnSettings) -> str:
+    model = f"-{settings.model.name}" if stage == "train" else ""
+    return f"{stage}-{settings.source.name}{model}"
 
 
 def _flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, object]:
@@ -186,8 +231,18 @@ def _close_stale_runs(client: MlflowClient, experiment_id: str) -> None:
     running = client.search_runs([experiment_id], "attributes.status = 'RUNNING'", max_results=100)
     for run in running:
         host, _, pid = run.data.tags.get(PROCESS_TAG, "").partition(":")
-        if host == socket.gethostname() and pid.isdigit() and not Path(f"/proc/{pid}").exists():
+        if host == socket.gethostname() and pid.isdigit() and not _is_alive(int(pid)):
             client.set_terminated(run.info.run_id, "KILLED")
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # it lives, under another user
+        return True
+    return True
 
 
 def _git_tags(settings: ChurnSettings) -> dict[str, str]:
