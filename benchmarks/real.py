@@ -84,14 +84,11 @@ def table(outcomes: list[Outcome]) -> str:
     lines = ["| " + " | ".join(names) + " |", "|" + "---|" * len(names)]
     for outcome in outcomes:
         for number, model in enumerate(outcome.models):
-            shared = (
-                [outcome.name, f"{outcome.rows:,}", str(outcome.dates), f"{outcome.base_rate:.2%}"]
-                if not number
-                else [""] * 4
-            )
-            value, low, high = (outcome.metrics[f"{model}_auc{end}"] for end in ("", "_low", "_high"))
+            shared = [outcome.name, f"{outcome.rows:,}", str(outcome.dates), f"{outcome.base_rate:.2%}"]
+            prefix = f"{model}_" if number else ""
+            value, low, high = (outcome.metrics[f"{prefix}auc{end}"] for end in ("", "_low", "_high"))
             auc = f"{value:.3f} [{low:.3f}, {high:.3f}]"
-            rest = [f"{outcome.metrics[f'{model}_{metric}']:.3f}" for metric in METRICS[1:]]
+            rest = [f"{outcome.metrics[prefix + metric]:.3f}" for metric in METRICS[1:]]
             ends = [f"{outcome.seconds:.0f}", outcome.verdict, outcome.listed] if not number else [""] * 3
             lines.append("| " + " | ".join([*(shared if not number else [""] * 4), model, auc, *rest, *ends]) + " |")
     return "\n".join(lines)

@@ -38,12 +38,16 @@ class Report:
     positives: int
 
     def flat(self) -> dict[str, float]:
-        """Return `model_metric`, `model_metric_low`, `model_metric_high` for MLflow."""
+        """Return metrics for MLflow: `auc`, `auc_low`, `auc_high`, ... of the first model, others as `<model>_auc`.
+
+        The first model has no prefix, so that runs of different models compare under one name.
+        """
         values: dict[str, float] = {}
-        for model, metrics in self.metrics.items():
+        for number, (model, metrics) in enumerate(self.metrics.items()):
+            prefix = f"{model}_" if number else ""
             for name, estimate in metrics.items():
-                ends = ((f"{model}_{name}", estimate.value), (f"{model}_{name}_low", estimate.low),
-                        (f"{model}_{name}_high", estimate.high))  # fmt: skip
+                ends = ((f"{prefix}{name}", estimate.value), (f"{prefix}{name}_low", estimate.low),
+                        (f"{prefix}{name}_high", estimate.high))  # fmt: skip
                 values |= {key: value for key, value in ends if np.isfinite(value)}
         return values
 

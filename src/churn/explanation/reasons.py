@@ -88,4 +88,4 @@ def _shown(value: Any, language: Language, ceiling: float | None = None) -> str:
         return f"{ceiling:,.0f}+"
     if abs(number - round(number)) < 1e-9 or abs(number) >= 1000:
         return f"{number:,.0f}"
-    return f"{number:,.1f}" if abs(number) >= 10 else f"{number:,.2f}".rstrip("0").rstrip(".")
+    return f"{number:,.{1 if abs(number) >= 10 else 2}f}".rstrip("0").rstrip(".")

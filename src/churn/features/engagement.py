@@ -174,7 +174,7 @@ def _type_count(slug: str, number: int, days: int, words: EventTypeSettings, en:
         "engagement",
         words.cause or CAUSE,
         "events",
-        f"{en}: times in the last {days} days",
+        f"{en} in the last {days} days",
         f"{ja}: 直近{days}日間の回数",
         f"{_capital(en)}: {{value}} in the last {days} days (typical: {{typical}})",
         f"{ja}: 直近{days}日間で{{value}}回（標準: {{typical}}回）",

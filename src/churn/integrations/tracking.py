@@ -108,7 +108,7 @@ def store_errors(tracking: TrackingSettings) -> Iterator[None]:
         if getattr(error, "errno", None) in UNWRITABLE or any(text in str(error) for text in UNWRITABLE_TEXTS):
             raise OutputFailed(f"cannot write to MLflow at {address} ({said}); lists stand as they were") from cause
         raise DependencyDown(
-            f"MLflow at {address} does not answer ({said}); start it, or unset MLFLOW_TRACKING_URI to use the local store"
+            f"MLflow at {address} does not answer ({said}); start it, or unset MLFLOW_TRACKING_URI for the local one"
         ) from cause
 
 

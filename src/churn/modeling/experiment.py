@@ -60,7 +60,8 @@ def run_experiment(
     aucs = single_feature_aucs(matrix.loc[folds[0].fit], catalog)
     raise_leak_alarm(aucs, settings.evaluation.max_single_feature_auc)
     problem = describe_problem(settings, event_types)
-    candidates = [model, recency_rule(catalog, settings.source), baseline]
+    rule = recency_rule(catalog, settings.source)
+    candidates = [model, rule, *([baseline] if baseline.name != model.name else [])]
     parts: list[pd.DataFrame] = []
     bundle: Bundle | None = None
     for fold in folds:

@@ -90,7 +90,7 @@ class TestReport:
         rows, knows, _ = _test_rows()
         flat = build_report(rows, {"constant": np.full(len(knows), 0.3)}, SETTINGS, 5).flat()
         assert "constant_calibration_slope" not in flat
-        assert {"constant_auc", "constant_auc_low", "constant_auc_high"} <= set(flat)
+        assert {"auc", "auc_low", "auc_high"} <= set(flat)
         assert np.isfinite(list(flat.values())).all()
 
     def test_row_order_never_matters(self) -> None:
