@@ -20,6 +20,7 @@ from churn.modeling.bundle import Bundle
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities.model_registry import ModelVersion
+    from mlflow.models.model import ModelInfo
 
 CHAMPION, CHALLENGER = "champion", "challenger"
 CHECKSUM_TAG = "bundle.sha256"
@@ -50,6 +51,19 @@ def register_bundle(bundle: Bundle, settings: ChurnSettings, run_id: str, exampl
         The version number.
     """
     import mlflow
+
+    with store_errors(settings.tracking):
+        info, checksum = _log_bundle(bundle, example)
+        tags = {CHECKSUM_TAG: checksum, "model": bundle.model_name}
+        client, name = mlflow.MlflowClient(), model_name(settings)
+        _ensure_name(client, name)
+        made = client.create_model_version(name, info.model_uri, run_id, tags=tags, model_id=info.model_id)
+    return str(made.version)
+
+
+def _log_bundle(bundle: Bundle, example: pd.DataFrame) -> tuple[ModelInfo, str]:
+    """Log the bundle as a model of the open run; return what MLflow knows of it, and its checksum."""
+    import mlflow
     from mlflow.models import infer_signature
 
     code = Path(__file__).with_name("pyfunc_model.py")
@@ -67,14 +81,17 @@ def register_bundle(bundle: Bundle, settings: ChurnSettings, run_id: str, exampl
             signature=signature,
             pip_requirements=pins,
         )
-    client = mlflow.MlflowClient()
-    name = model_name(settings)
-    if not client.search_registered_models(f"name = '{name}'"):
+    return info, checksum
+
+
+def _ensure_name(client: MlflowClient, name: str) -> None:
+    from mlflow.exceptions import MlflowException
+
+    try:
         client.create_registered_model(name)
-    made = client.create_model_version(
-        name, info.model_uri, run_id, tags={CHECKSUM_TAG: checksum, "model": bundle.model_name}, model_id=info.model_id
-    )
-    return str(made.version)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
 
 
 def apply_gate(settings: ChurnSettings, version: str, has_passed: bool, reasons: tuple[str, ...]) -> str:
@@ -85,13 +102,14 @@ def apply_gate(settings: ChurnSettings, version: str, has_passed: bool, reasons:
     """
     client, _ = connect(settings)
     name = model_name(settings)
-    client.set_model_version_tag(name, version, GATE_TAG, "passed" if has_passed else "failed")
-    client.set_model_version_tag(name, version, "gate.reasons", "; ".join(reasons)[:4000])
-    if not has_passed:
-        return "registered, not promoted"
-    alias = CHALLENGER if _aliased(client, name, CHAMPION) else CHAMPION
-    client.set_registered_model_alias(name, alias, version)
-    return alias
+    with store_errors(settings.tracking):
+        client.set_model_version_tag(name, version, GATE_TAG, "passed" if has_passed else "failed")
+        client.set_model_version_tag(name, version, "gate.reasons", "; ".join(reasons)[:4000])
+        if not has_passed:
+            return "registered, not promoted"
+        alias = CHALLENGER if _aliased(client, name, CHAMPION) else CHAMPION
+        client.set_registered_model_alias(name, alias, version)
+        return alias
 
 
 def load_model(settings: ChurnSettings, wanted: str) -> RegisteredModel:
@@ -137,8 +155,9 @@ def promote(settings: ChurnSettings, version: str, why: str) -> None:
     found = _find(client, name, version)
     if found is None:
         raise DependencyDown(f"{name} has no version '{version}'. {_describe_versions(client, name)}")
-    client.set_model_version_tag(name, found.version, "promoted.why", why)
-    client.set_registered_model_alias(name, CHAMPION, found.version)
+    with store_errors(settings.tracking):
+        client.set_model_version_tag(name, found.version, "promoted.why", why)
+        client.set_registered_model_alias(name, CHAMPION, found.version)
 
 
 def _aliased(client: MlflowClient, name: str, alias: str) -> ModelVersion | None:
