@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import importlib
+import subprocess
+import sys
+from collections.abc import Sequence
+from types import SimpleNamespace
+
+import pytest
+
+from churn import cli
+from tests.pipelines.demo import Outcome, run_churn
+
+
+class TestHelp:
+    @pytest.mark.parametrize("words", [["--help"], ["-h"], ["help"]])
+    def test_lists_every_command_with_what_it_does(self, words: list[str]) -> None:
+        done = run_churn(*words)
+        assert done.code == 0
+        for name, text in cli.STAGES.items():
+            assert f"  {name:<10} {text}" in done.out
+        assert "list" in done.out and "promote" in done.out
+
+    def test_is_shown_when_nothing_is_asked_but_that_is_a_usage_error(self) -> None:
+        done = run_churn()
+        assert done.code == 2
+        assert "usage: churn COMMAND" in done.out
+
+    def test_needs_none_of_the_heavy_libraries(self) -> None:
+        code = (
+            "import sys; from churn import cli; cli.main(['--help']);"
+            "sys.exit(sorted({'mlflow', 'hydra', 'pandas', 'ibis', 'lightgbm'} & set(sys.modules)) or 0)"
+        )
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+        assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(("word", "near"), [("trian", "train"), ("lists", "list"), ("promot", "promote")])
+def test_an_unknown_command_names_the_nearest(word: str, near: str) -> None:
+    done = run_churn(word)
+    assert done.code == 2
+    assert f"no command '{word}'; did you mean '{near}'?" in done.err
+
+
+class TestStages:
+    @pytest.fixture
+    def given(self, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, list[str]]]:
+        """What stages are given, instead of running them."""
+        seen: list[tuple[str, list[str]]] = []
+
+        def imported(name: str) -> SimpleNamespace:
+            def main(words: Sequence[str]) -> int:
+                seen.append((name, list(words)))
+                return 7
+
+            return SimpleNamespace(main=main)
+
+        monkeypatch.setattr(importlib, "import_module", imported)
+        return seen
+
+    @pytest.mark.parametrize("stage", list(cli.STAGES))
+    def test_words_are_handed_on_and_the_exit_code_back(self, stage: str, given: list[tuple[str, list[str]]]) -> None:
+        assert cli.main([stage, "model=logistic", "--multirun"]) == 7
+        assert given == [(f"pipelines.{stage}", ["model=logistic", "--multirun"])]
+
+    @pytest.mark.parametrize("words", [["--as-of", "2024-06-30"], ["--as-of=2024-06-30"]])
+    def test_as_of_is_short_for_its_override(self, words: list[str], given: list[tuple[str, list[str]]]) -> None:
+        cli.main(["score", "experiment=telco", *words, "policy.capacity=5"])
+        assert given[0][1] == ["experiment=telco", "scoring.as_of=2024-06-30", "policy.capacity=5"]
+
+
+class TestUsage:
+    """Wrong words for `list` and `promote` are usage errors, said in one line, before anything is read."""
+
+    @staticmethod
+    def _refused(*words: str) -> Outcome:
+        done = run_churn(*words)
+        assert done.code == 2
+        assert "Traceback" not in done.err
+        return done
+
+    @pytest.mark.parametrize("words", [["--top", "0"], ["--top", "-3"], ["--top", "many"], ["--min-mrr", "much"]])
+    def test_numbers_must_be_numbers(self, words: list[str]) -> None:
+        assert f"argument {words[0]}" in self._refused("list", *words).err
+
+    def test_a_segment_is_a_name_and_a_value(self) -> None:
+        assert "give it as NAME=VALUE" in self._refused("list", "--segment", "country").err
+
+    def test_excel_needs_a_file_and_the_screen_takes_none(self) -> None:
+        assert "--format xlsx needs --out FILE" in self._refused("list", "--format", "xlsx").err
+        assert "--out needs --format csv, json or xlsx" in self._refused("list", "--out", "x.txt").err
+
+    @pytest.mark.parametrize("words", [["--format", "pdf"], ["--language", "fr"], ["--tpo", "5"]])
+    def test_choices_are_named(self, words: list[str]) -> None:
+        self._refused("list", *words)
+
+    def test_a_typo_in_an_override_names_the_nearest(self) -> None:
+        assert "paths.dat: unknown key; did you mean 'data'?" in self._refused("list", "paths.dat=x").err
+        assert "source: no file conf/source/dmeo.yaml; did you mean 'demo'?" in self._refused("list", "source=dmeo").err
+
+    def test_promoting_wants_a_reason(self) -> None:
+        assert "--why" in self._refused("promote", "1").err
+
+    @pytest.mark.parametrize("words", [["--help"], ["-h"]])
+    @pytest.mark.parametrize("command", ["list", "promote"])
+    def test_help_of_a_command_is_no_error(self, command: str, words: list[str]) -> None:
+        done = run_churn(command, *words)
+        assert done.code == 0
+        assert f"usage: churn {command}" in done.out
+
+
+def test_overrides_may_stand_before_or_after_options() -> None:
+    for words in (["--top", "5", "source=demo", "--all"], ["source=demo", "--top", "5", "--all"]):
+        options = cli._list_options(words)
+        assert (options.overrides, options.top, options.all) == (["source=demo"], 5, True)
