@@ -86,6 +86,13 @@ def _window_measures(days: int) -> list[Measure]:
     ]
 
 
+def _is_past_due(rows: ir.Table) -> Any:
+    """Return 1 where the last attempt failed; of attempts at one instant, any that did not fail settles it."""
+    is_failed = rows.status == "failed"
+    failed, settled = rows.attempted_at.max(where=is_failed), rows.attempted_at.max(where=~is_failed)
+    return (failed.notnull() & (settled.isnull() | (failed > settled))).cast("int64")
+
+
 def _state_measures(observation_days: int) -> list[Measure]:
     def feature(name: str, unit: str, en: str, ja: str, text: tuple[str, str], topic: str, empty: float) -> Feature:
         return Feature(
@@ -147,6 +154,6 @@ def _state_measures(observation_days: int) -> list[Measure]:
                 "failed",
                 0.0,
             ),
-            lambda t: (t.status == "failed").cast("int64").argmax(t.attempted_at),
+            _is_past_due,
         ),
     ]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 import ibis
 import ibis.expr.types as ir
 
+from churn.core.errors import ConfigRefused
 from churn.core.windows import days_between
 from churn.features.catalog import Feature
 from churn.features.family import KEY, FamilyTable, FeatureInputs
@@ -22,14 +24,14 @@ def build_profile(inputs: FeatureInputs) -> FamilyTable:
     rows = customers_as_of(inputs.staged[TABLE], inputs.snapshots)
     source = inputs.source
     features, values = [], {}
-    for name in source.attributes_of("category", "number"):
+    for name, column in _columns(source.attributes_of("category", "number")).items():
         if name not in rows.columns:
             continue
         words, role = source.attribute(name), source.attribute(name).role
         en, ja = words.en or name.replace("_", " "), words.ja or name.replace("_", " ")
         typical = (" (typical: {typical})", "（標準: {typical}）") if role == "number" else ("", "")
         feature = Feature(
-            f"prof_{re.sub(r'[^a-z0-9]+', '_', name.casefold())}_last",
+            column,
             "profile",
             words.cause or "unexplained",
             "",
@@ -57,6 +59,17 @@ def build_profile(inputs: FeatureInputs) -> FamilyTable:
     )
     values["prof_age_days"] = days_between(rows.signed_up_at.date(), rows.as_of_date).cast("float64")
     return FamilyTable(rows.select(*KEY, **values), tuple(features))
+
+
+def _columns(names: Sequence[str]) -> dict[str, str]:
+    """Return the column of each attribute; one without Latin letters is named by its place in the source file."""
+    slugs = [re.sub(r"[^a-z0-9]+", "_", name.casefold()).strip("_") or f"attribute{i}" for i, name in enumerate(names)]
+    clashes = sorted({name for name, slug in zip(names, slugs, strict=True) if slugs.count(slug) > 1})
+    if clashes:
+        raise ConfigRefused(
+            [f"source.attributes: {', '.join(clashes)} become one column name; rename them in the SELECT of customers"]
+        )
+    return {name: f"prof_{slug}_last" for name, slug in zip(names, slugs, strict=True)}
 
 
 def customers_as_of(customers: ir.Table, snapshots: ir.Table) -> ir.Table:

@@ -161,7 +161,7 @@ def _state_measures(rows: ir.Table, observation_days: int) -> list[Measure]:
                 "tickets",
                 float(observation_days),
             ),
-            lambda t: days_between(t.opened_at.date().max(), t.as_of_date.max()),
+            lambda t: days_between(t.opened_at.date().max(), t.as_of_date.max()).clip(upper=observation_days),
         )
     ]
     if "resolved_at" in rows.columns:
