@@ -13,6 +13,7 @@ from typing import NamedTuple, TypeVar
 import hydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -60,11 +61,20 @@ def compose(stage: str, kind: type[S], words: Sequence[str]) -> S:
 def read_command_line(words: Sequence[str]) -> CommandLine:
     """Return the words with plain overrides made forced ones; choices that no group has are left out and named."""
     flags = [word for word in words if word.startswith("-") or "=" not in word]
-    parsed = OverridesParser.create().parse_overrides([word for word in words if word not in flags])
     groups = _groups() if "--config-dir" not in flags else {}
-    problems = {id(override): _unknown_choice(override, groups) for override in parsed}
-    kept = [_forced(override) for override in parsed if problems[id(override)] is None]
-    return CommandLine([*flags, *kept], tuple(p for p in problems.values() if p is not None))
+    kept, problems = [], []
+    for word in words:
+        if word in flags:
+            continue
+        try:
+            override = OverridesParser.create().parse_override(word)
+        except HydraException:
+            problems.append(f"{word}: cannot be read; write KEY=VALUE, a value with spaces or brackets in quotes")
+            continue
+        problem = _unknown_choice(override, groups)
+        problems += [problem] if problem else []
+        kept += [] if problem else [_forced(override)]
+    return CommandLine([*flags, *kept], tuple(problems))
 
 
 def _groups() -> dict[str, list[str]]:

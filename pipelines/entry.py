@@ -22,12 +22,13 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from churn.core.errors import ChurnError, ConfigRefused, Terminated
+from churn.core.errors import ChurnError, ConfigRefused, OutputFailed, Terminated
 from churn.core.settings import ChurnSettings
 from churn.integrations.results import StageResult, write_results
 from pipelines.composition import CONF, read_command_line, settings_from
 
 log = logging.getLogger(__name__)
+INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 S = TypeVar("S", bound=ChurnSettings)
 
 
@@ -55,17 +56,26 @@ def stage_main(stage: str, kind: type[S], run: Callable[[S], StageResult]) -> Ca
             line = read_command_line(words)
             sys.argv = [f"churn {stage}", *line.words]
             hydra.main(version_base="1.3", config_path=str(CONF), config_name=stage)(task)()
-        except Exception as error:  # noqa: BLE001
+        except OSError as error:  # a stage's own are caught inside; out here only the run's folder is made
+            failures.append(report(OutputFailed(f"cannot make the folder of this run: {error}"), debug))
+        except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001
             failures.append(report(error, debug))
         return failures[0] if failures else 0
 
     return main
 
 
+class Stopped(KeyboardInterrupt):
+    """SIGTERM. Like Ctrl-C it passes whatever catches errors on its way: no library takes it for a fault."""
+
+
 def report(error: BaseException, debug: bool) -> int:
     """Say what went wrong on standard error and return the exit code; a traceback only with `--debug`."""
     if debug:
         traceback.print_exception(error)
+    if isinstance(error, KeyboardInterrupt):
+        print("error: stopped; nothing half-written was left", file=sys.stderr)  # noqa: T201
+        return Terminated.exit_code if isinstance(error, Stopped) else INTERRUPTED
     if isinstance(error, HydraException | OmegaConfBaseException):
         error = ConfigRefused([line for line in str(error).splitlines() if line.strip()][:1])
     if isinstance(error, ChurnError):
@@ -81,4 +91,5 @@ def report(error: BaseException, debug: bool) -> int:
 
 
 def _terminate(_signal: int, _frame: FrameType | None) -> None:
-    raise Terminated("stopped by SIGTERM; nothing half-written was left")
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one may not disturb the tidying up
+    raise Stopped

@@ -185,11 +185,12 @@ def _end_failed(tracker: Tracker, error: BaseException) -> None:
     """End a run with what went wrong; that matters more than a store that cannot be told of it."""
     import mlflow
 
-    code = error.code if isinstance(error, ChurnError) else type(error).__name__
+    is_stopped = isinstance(error, KeyboardInterrupt | Terminated)
+    code = Terminated.code if is_stopped else error.code if isinstance(error, ChurnError) else type(error).__name__
     with suppress(ChurnError):
         tracker.tag(**{"failure.code": code, "failure.message": _without_examples(error)[:TEXT_LIMIT]})
     with suppress(ChurnError), store_errors(tracker.settings.tracking):
-        mlflow.end_run("KILLED" if isinstance(error, Terminated | KeyboardInterrupt) else "FAILED")
+        mlflow.end_run("KILLED" if is_stopped else "FAILED")
 
 
 def _without_examples(error: BaseException) -> str:
