@@ -13,7 +13,7 @@ import sqlite3
 import subprocess
 import sys
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -78,15 +78,20 @@ def process_state() -> Iterator[None]:
         os.environ.update(environment)
 
 
-def run_churn(*words: str) -> Outcome:
-    """Run one command in this process."""
+def captured(main: Callable[[], int]) -> Outcome:
+    """Return what a command gives when it runs in this process."""
     out, err = io.StringIO(), io.StringIO()
     with process_state(), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         try:
-            code = cli.main(words)
+            code = main()
         except SystemExit as stop:
             code = int(stop.code or 0)
     return Outcome(code, out.getvalue(), err.getvalue())
+
+
+def run_churn(*words: str) -> Outcome:
+    """Run one command in this process."""
+    return captured(lambda: cli.main(words))
 
 
 def start_churn(*words: str, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:

@@ -114,7 +114,7 @@ class TestFailure:
             (OutputFailed("disk full"), "FAILED", "output"),
             (ZeroDivisionError("division by zero"), "FAILED", "ZeroDivisionError"),
             (Terminated("stopped"), "KILLED", "terminated"),
-            (KeyboardInterrupt(), "KILLED", "KeyboardInterrupt"),
+            (KeyboardInterrupt(), "KILLED", "terminated"),
         ],
         ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else "",
     )

@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from churn.core.errors import DataRefused
+from churn.core.settings import ChurnSettings
+from churn.integrations.results import StageResult
+from pipelines.entry import stage_main
+from tests.pipelines.demo import Outcome, captured
+
+Run = Callable[[ChurnSettings], StageResult]
+
+
+def _main(run: Run, home: Path, *words: str) -> Outcome:
+    main = stage_main("validate", ChurnSettings, run)
+    return captured(lambda: main([f"paths.runs={home / 'runs'}", *words]))
+
+
+def _raising(error: BaseException) -> Run:
+    def run(_: ChurnSettings) -> StageResult:
+        raise error
+
+    return run
+
+
+def test_results_are_left_for_other_programs_and_one_line_for_people(tmp_path: Path) -> None:
+    done = _main(lambda s: StageResult(summary=f"{s.source.name} done", notes=["n"]), tmp_path)
+    assert (done.code, done.out) == (0, "validate: demo done\n")
+    (path,) = tmp_path.glob("runs/validate/*/run_results.json")
+    assert json.loads(path.read_text())["notes"] == ["n"]
+    assert (path.parent / ".hydra" / "overrides.yaml").is_file()
+
+
+def test_a_refusal_is_one_message_and_its_code(tmp_path: Path) -> None:
+    done = _main(_raising(DataRefused("no rows", table="events", remedy="Export again")), tmp_path)
+    assert (done.code, done.err) == (1, "error: events: no rows. Export again\n")
+    assert not list(tmp_path.rglob("run_results.json"))
+
+
+def test_an_unexpected_error_is_said_to_be_a_defect_without_a_traceback(tmp_path: Path) -> None:
+    done = _main(_raising(ZeroDivisionError("division by zero\nsecond line")), tmp_path)
+    assert done.code == 1
+    assert done.err == (
+        "error: unexpected ZeroDivisionError: division by zero\n"
+        "This is a defect; run the command again with --debug to see where.\n"
+    )
+
+
+def test_debug_adds_the_traceback(tmp_path: Path) -> None:
+    done = _main(_raising(ZeroDivisionError("division by zero")), tmp_path, "--debug")
+    assert done.code == 1
+    assert "Traceback (most recent call last)" in done.err
+    assert "ZeroDivisionError: division by zero" in done.err
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (["policy.capacity=[1,"], "policy.capacity=[1,"),
+        (["nonsense"], "nonsense"),
+        (["hydra.nonsense=1"], "nonsense"),
+    ],
+)
+def test_what_hydra_cannot_read_is_a_usage_error(words: list[str], text: str, tmp_path: Path) -> None:
+    done = _main(lambda _: StageResult(), tmp_path, *words)
+    assert done.code == 2
+    assert "1 problem in the configuration; nothing was read" in done.err
+    assert text in done.err
+    assert "Traceback" not in done.err
+
+
+def test_multirun_runs_every_combination_and_gives_the_first_failure(tmp_path: Path) -> None:
+    seen: list[tuple[str, int]] = []
+
+    def run(settings: ChurnSettings) -> StageResult:
+        seen.append((settings.model.name, settings.policy.capacity))
+        if settings.model.name == "logistic":
+            raise DataRefused("no", remedy="")
+        return StageResult(summary="done")
+
+    done = _main(run, tmp_path, "-m", "model=logistic,lightgbm", "policy.capacity=1,2")
+    assert seen == [("logistic", 1), ("logistic", 2), ("lightgbm", 1), ("lightgbm", 2)]
+    assert done.code == 1
+    assert len(list(tmp_path.glob("runs/validate/*-sweep/*/run_results.json"))) == 2
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_request_to_stop_passes_whatever_catches_errors(number: int, code: int, tmp_path: Path) -> None:
+    tidied = []
+
+    def run(_: ChurnSettings) -> StageResult:
+        try:
+            os.kill(os.getpid(), number)
+        except Exception:  # noqa: BLE001 - as a library may
+            return StageResult(summary="went on")
+        finally:
+            os.kill(os.getpid(), signal.SIGTERM) if number == signal.SIGTERM else None  # impatient: ignored by now
+            tidied.append(True)
+        return StageResult(summary="went on")
+
+    done = _main(run, tmp_path)
+    assert (done.code, done.err) == (code, "error: stopped; nothing half-written was left\n")
+    assert tidied
+
+
+def test_a_folder_for_runs_that_cannot_be_made_is_an_output_failure(tmp_path: Path) -> None:
+    (tmp_path / "runs").write_text("not a folder")
+    done = _main(lambda _: StageResult(), tmp_path)
+    assert done.code == 4
+    assert len(done.err.splitlines()) == 1
+
+
+def test_the_log_of_a_run_lies_beside_its_results(tmp_path: Path) -> None:
+    _main(lambda _: StageResult(summary="done"), tmp_path)
+    (log,) = tmp_path.glob("runs/validate/*/*.log")
+    assert "validate: done" in log.read_text()
