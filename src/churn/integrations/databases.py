@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import os
 import re
+from urllib.parse import unquote
 
 import ibis
+import ibis.expr.datatypes as dt
 import pyarrow.parquet as pq
 
-from churn.core.errors import ConfigRefused, DataRefused, DependencyDown
+from churn.core.errors import ChurnError, ConfigRefused, DataRefused, DependencyDown
 from churn.core.settings import InputSettings
 from churn.core.suggestions import did_you_mean
 from churn.integrations.engine import Engine, quoted
+from churn.integrations.raw_files import first_line
+from churn.integrations.store import output_errors
 
 ROWS_PER_BATCH = 100_000
 
@@ -28,7 +32,7 @@ def database_relation(engine: Engine, name: str, settings: InputSettings) -> str
     ConfigRefused
         When the environment variable is not set.
     DependencyDown
-        When the database does not answer.
+        When the database does not answer, or stops while it is read.
     DataRefused
         When the table is not there.
     """
@@ -41,12 +45,14 @@ def database_relation(engine: Engine, name: str, settings: InputSettings) -> str
     except ImportError as error:
         raise DependencyDown("reading a database needs the extra 'postgres': pip install 'churn[postgres]'") from error
     except Exception as error:  # noqa: BLE001 - every driver has its own; none may print the address
-        raise DependencyDown(
-            f"input '{name}': the database named by {variable} does not answer ({type(error).__name__}: "
-            f"{_without_secrets(str(error), url)})"
-        ) from None
+        raise _down(f"input '{name}': the database named by {variable} does not answer", error, url) from None
     try:
         return _copy_table(backend, engine, name, str(settings.table))
+    except ChurnError:
+        raise
+    except Exception as error:  # noqa: BLE001
+        problem = f"input '{name}': table '{settings.table}' of the database named by {variable} cannot be read"
+        raise _down(problem, error, url) from None
     finally:
         backend.disconnect()
 
@@ -56,20 +62,34 @@ def _copy_table(backend: ibis.BaseBackend, engine: Engine, name: str, table: str
     known = backend.list_tables(database=schema or None)
     if bare not in known:
         raise DataRefused(
-            f"the database has no table '{table}'{did_you_mean(bare, known)}",
+            f"the database has no table '{table}' that its user may read{did_you_mean(bare, known)}",
             table=name,
             code="missing_table",
-            remedy="Correct table: on this input",
+            remedy="Correct table: on this input, or let the user read it",
         )
     target = engine.scratch / f"{name}.parquet"
-    reader = backend.table(bare, database=schema or None).to_pyarrow_batches(chunk_size=ROWS_PER_BATCH)
-    with pq.ParquetWriter(target, reader.schema) as writer:
+    found = backend.table(bare, database=schema or None)
+    others = {c: found[c].cast("string") for c, kind in found.schema().items() if not _has_arrow_values(kind)}
+    reader = found.mutate(**others).to_pyarrow_batches(chunk_size=ROWS_PER_BATCH)
+    with output_errors(target), pq.ParquetWriter(target, reader.schema) as writer:
         for batch in reader:
             writer.write_batch(batch)
     return f"read_parquet('{quoted(target)}')"
 
 
+def _has_arrow_values(kind: dt.DataType) -> bool:
+    """Return whether the driver's values of a type go into Arrow as they are; UUIDs, JSON and the like go as text."""
+    return bool(kind.is_string() or kind.is_numeric() or kind.is_boolean() or kind.is_temporal() or kind.is_binary())
+
+
+def _down(problem: str, error: Exception, url: str) -> DependencyDown:
+    return DependencyDown(f"{problem} ({type(error).__name__}: {_without_secrets(first_line(error), url)})")
+
+
 def _without_secrets(text: str, url: str) -> str:
-    password = re.search(r"://[^:/@]*:([^@]+)@", url)
-    cleaned = text.replace(url, "***")
-    return (cleaned.replace(password[1], "***") if password else cleaned).splitlines()[0]
+    """Return the text without the password, or any part that a driver may have taken for host or port."""
+    passwords = [url.partition("://")[2].rpartition("@")[0].partition(":")[2], *re.findall(r"password=([^&]*)", url)]
+    parts = {part for password in passwords for part in (password, *re.split(r"[:/@?#]", password))}
+    for secret in sorted({url, *parts, *map(unquote, parts)}, key=len, reverse=True):
+        text = text.replace(secret, "***") if len(secret) > 1 else text
+    return text
