@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import ibis
+import pytest
+
+from churn.core.settings import EngineSettings
+from churn.integrations.engine import identifier, open_engine, quoted
+from tests.builders import ENGINE
+
+
+def setting(engine, name: str) -> str:
+    return str(engine.run(f"SELECT current_setting('{name}')")[0][0])
+
+
+def test_limits_zone_and_spill_folder_are_set(tmp_path: Path):
+    with open_engine(EngineSettings(memory_limit="512MiB", threads=1), tmp_path / "scratch") as engine:
+        assert setting(engine, "memory_limit") == "512.0 MiB"
+        assert setting(engine, "threads") == "1"
+        assert setting(engine, "TimeZone") == "UTC"
+        assert setting(engine, "temp_directory") == str(engine.scratch / "spill")
+        assert engine.scratch.parent == tmp_path / "scratch"
+
+
+def test_expressions_run_on_the_engine_that_was_opened_last():
+    with open_engine(ENGINE) as engine:
+        assert ibis.get_backend() is engine.backend
+        assert ibis.memtable([{"x": 1}], schema={"x": "int64"}).x.sum().to_pyarrow().as_py() == 1
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_the_scratch_folder_vanishes_whatever_happened(tmp_path: Path, fails: bool):
+    with pytest.raises(RuntimeError) if fails else open_engine(ENGINE), open_engine(ENGINE, tmp_path) as engine:
+        (engine.scratch / "left-over").write_text("x")
+        assert list(tmp_path.iterdir()) == [engine.scratch]
+        if fails:
+            raise RuntimeError
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_with_a_quote_in_its_name_is_fine(tmp_path: Path):
+    with open_engine(ENGINE, tmp_path / "it's here") as engine:
+        assert "it's here" in setting(engine, "temp_directory")
+
+
+def test_two_engines_do_not_see_each_others_tables():
+    with open_engine(ENGINE) as first:
+        first.run("CREATE TABLE t AS SELECT 1 AS x")
+        with open_engine(ENGINE) as second:
+            assert second.run("SHOW TABLES") == []
+        assert first.run("SELECT x FROM t") == [(1,)]
+
+
+@pytest.mark.parametrize(("text", "safe"), [("plain", "plain"), ("it's", "it''s"), (Path("/a'b"), "/a''b")])
+def test_text_is_quoted_for_a_literal(text: object, safe: str):
+    assert quoted(text) == safe
+
+
+@pytest.mark.parametrize("name", ["plain", 'with "quotes"', "with space", "select", "日本"])
+def test_a_name_is_quoted_as_an_identifier(engine, name: str):
+    engine.run(f"CREATE TABLE {identifier(name)} AS SELECT 1 AS x")
+    assert engine.run("SHOW TABLES") == [(name,)]
