@@ -45,7 +45,8 @@ def run(settings: ChurnSettings) -> StageResult:
             folder = source_folder(settings, "lists")
             facts = {"run_id": tracker.run_id, "model_version": model.version, "model_run_id": model.run_id}
             publish(folder, as_of, {"scores": scores, "worklist": worklist}, facts)
-        tracker.metrics(summarise_scores(scores, worklist, unseen))
+        result.metrics = summarise_scores(scores, worklist, unseen)
+        tracker.metrics(result.metrics)
     result.as_of_dates, result.rows_in = [str(as_of)], {"customers": len(features)}
     result.rows_out = {"scores": len(scores), "worklist": len(worklist)}
     result.run_id, result.artifacts = tracker.run_id, {"lists": str(folder)}

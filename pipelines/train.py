@@ -32,9 +32,9 @@ def run(settings: ChurnSettings) -> StageResult:
         tracker.tag(data_fingerprint=dataset.fingerprint, switched_off=",".join(dataset.manifest["switched_off"]))
         matrix, catalog = read_matrix(dataset)
         with result.timed("fit"):
-            types = dataset.manifest["event_types"]
+            built_with = dataset.manifest["features"]
             models = candidate(settings.model), candidate(settings.baseline)
-            experiment = run_experiment(matrix, catalog, settings, *models, types)
+            experiment = run_experiment(matrix, catalog, settings, *models, built_with)
         with result.timed("measure"):
             rows, probabilities = experiment.test_rows, experiment.probabilities
             value = rows[MRR].to_numpy(dtype=float) if MRR in rows else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,6 +17,7 @@ STAGES = {
     "train": "fit, calibrate, measure, register, perhaps promote",
     "explain": "why a version scores as it does",
     "score": "scores and list of one date (--as-of D)",
+    "oracle": "a scored date of the simulated company beside its truth (--as-of D)",
 }
 FORMATS = ("table", "csv", "json", "xlsx")
 HELP = """usage: churn COMMAND [options] [group=choice] [key=value ...] [--multirun] [--debug]
@@ -37,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command, rest = words[0], words[1:]
     if command in STAGES:
         run: Callable[[Sequence[str]], int] = importlib.import_module(f"pipelines.{command}").main
-        return run(_with_as_of(rest) if command == "score" else rest)
+        return run(_with_as_of(rest) if command in ("score", "oracle") else rest)
     if command in ("list", "promote"):
         return _guarded(_show_list if command == "list" else _promote, rest)
     from churn.core.suggestions import did_you_mean
@@ -66,10 +68,13 @@ def _guarded(command: Callable[[Sequence[str]], int], words: Sequence[str]) -> i
 
     debug = "--debug" in words
     try:
-        return command([word for word in words if word != "--debug"])
-    except BrokenPipeError:
+        code = command([word for word in words if word != "--debug"])
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:  # the reader has seen enough; what is left in the buffer has nowhere to go
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except Exception as error:  # noqa: BLE001 - the edge: every error becomes one message and a code
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the edge: every error becomes one message and a code
         return report(error, debug)
 
 

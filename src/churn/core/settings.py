@@ -212,6 +212,7 @@ class FeatureSettings(StrictSettings):
     families: list[Literal["engagement", "peers", "support", "subscription", "payments", "profile"]]
     windows_days: Annotated[list[PositiveDays], Field(min_length=1)]
     event_types: list[str] = []
+    value_types: list[str] | None = None
     max_event_types: Annotated[int, Field(ge=1, le=100)] = 12
 
 

@@ -19,6 +19,7 @@ from churn.features.segments import Lookback, plan_segments, roll_up_days, sum_s
 
 TABLE = "events"
 CAUSE = "low_engagement"
+TAKEN = ("activity", "active_days", "events", "types")
 
 
 def build_engagement(inputs: FeatureInputs) -> FamilyTable:
@@ -28,7 +29,8 @@ def build_engagement(inputs: FeatureInputs) -> FamilyTable:
     lookbacks += [Lookback(f"before_{days}", 2 * days, days) for days in _with_prior(windows, inputs.observation_days)]
     plan = plan_segments(inputs.as_of_dates, lookbacks, inputs.observation_days)
     event_types = inputs.settings.event_types
-    sums = sum_segments(roll_up_days(inputs.staged[TABLE], plan), plan, event_types)
+    value_types = inputs.settings.value_types or []
+    sums = sum_segments(roll_up_days(inputs.staged[TABLE], plan), plan, event_types, value_types)
     measures = _measures(inputs, windows, event_types)
     table = sums.select(
         "customer_id", "as_of_date", **{m.feature.name: m.value(sums).cast("float64") for m in measures}
@@ -42,13 +44,14 @@ def _with_prior(windows: Sequence[int], observation_days: int) -> list[int]:
 
 def _measures(inputs: FeatureInputs, windows: Sequence[int], event_types: Sequence[str]) -> list[Measure]:
     prior = set(_with_prior(windows, inputs.observation_days))
-    has_value = "value" in inputs.staged[TABLE].columns
-    measures = [m for days in windows for m in _window_measures(days, days in prior, has_value, len(event_types))]
+    measures = [m for days in windows for m in _window_measures(days, days in prior, len(event_types))]
     reach = inputs.observation_days
     measures.append(_recency("activity", "last_day", reach, EventTypeSettings(), "any activity", "利用"))
     for number, (event_type, (slug, words)) in enumerate(zip(event_types, _slugs(inputs, event_types), strict=True)):
         en, ja = words.en or event_type.replace("_", " "), words.ja or event_type.replace("_", " ")
         measures += [_type_count(slug, number, days, words, en, ja) for days in windows]
+        if event_type in (inputs.settings.value_types or []):
+            measures += [_type_value(slug, number, days, words, en, ja) for days in windows]
         measures.append(_recency(slug, f"last_day{number}", reach, words, en, ja))
     return measures
 
@@ -56,7 +59,7 @@ def _measures(inputs: FeatureInputs, windows: Sequence[int], event_types: Sequen
 def _slugs(inputs: FeatureInputs, event_types: Sequence[str]) -> list[tuple[str, EventTypeSettings]]:
     words: Mapping[str, EventTypeSettings] = inputs.source.event_types
     slugs = [re.sub(r"[^a-z0-9]+", "_", name.casefold()).strip("_") or f"type{i}" for i, name in enumerate(event_types)]
-    clashes = sorted({s for s in slugs if slugs.count(s) > 1 or s in ("activity", "active_days", "events", "types")})
+    clashes = sorted({s for s in slugs if slugs.count(s) > 1 or s in TAKEN})
     if clashes:
         raise ConfigRefused(
             [
@@ -103,12 +106,6 @@ _EVENTS = _Total(
     "{value} actions in the last {n} days (typical: {typical})", "直近{n}日間の操作は{value}回（標準: {typical}回）",
     "volume", -1, lambda t, n: t[f"in_{n}__events"],
 )  # fmt: skip
-_VALUE = _Total(
-    "value_sum", "value", "total value of activity in the last {n} days", "直近{n}日間の利用量",
-    "Activity worth {value} in the last {n} days (typical: {typical})",
-    "直近{n}日間の利用量は{value}（標準: {typical}）",
-    "value", 0, lambda t, n: t[f"in_{n}__value"],
-)  # fmt: skip
 _AGAINST_BEFORE = (
     _Total(
         "active_days_prior", "days", "days active in the {n} days before the last {n}", "その前の{n}日間の利用日数",
@@ -134,10 +131,9 @@ def _types(count: int) -> _Total:
     )  # fmt: skip
 
 
-def _window_measures(days: int, has_prior: bool, has_value: bool, type_count: int) -> list[Measure]:
+def _window_measures(days: int, has_prior: bool, type_count: int) -> list[Measure]:
     totals = [_ACTIVE_DAYS, _EVENTS]
     totals += [_types(type_count)] if type_count else []
-    totals += [_VALUE] if has_value else []
     totals += _AGAINST_BEFORE if has_prior else []
     return [Measure(_describe_total(total, days, has_prior), total.over(days)) for total in totals]
 
@@ -183,6 +179,23 @@ def _type_count(slug: str, number: int, days: int, words: EventTypeSettings, en:
         direction=words.direction,
     )
     return Measure(feature, lambda t: t[f"in_{days}__n{number}"])
+
+
+def _type_value(slug: str, number: int, days: int, words: EventTypeSettings, en: str, ja: str) -> Measure:
+    feature = Feature(
+        f"eng_{slug}_value_sum_{days}d",
+        "engagement",
+        words.cause or CAUSE,
+        "value",
+        f"{en}, total value in the last {days} days",
+        f"{ja}: 直近{days}日間の合計値",
+        f"{_capital(en)}: total value {{value}} in the last {days} days (typical: {{typical}})",
+        f"{ja}: 直近{days}日間の合計値は{{value}}（標準: {{typical}}）",
+        topic=f"type:{slug}",
+        empty=0.0,
+        direction=words.direction,
+    )
+    return Measure(feature, lambda t: t[f"in_{days}__v{number}"])
 
 
 def _recency(slug: str, column: str, reach: int, words: EventTypeSettings, en: str, ja: str) -> Measure:

@@ -11,6 +11,7 @@ import ibis.expr.types as ir
 
 from churn.core.contract import DELAY
 from churn.core.errors import DataRefused
+from churn.core.settings import FeatureSettings
 from churn.core.windows import first_visible_date
 from churn.features.catalog import Catalog, Feature
 from churn.features.engagement import build_engagement
@@ -83,23 +84,34 @@ def _build_families(inputs: FeatureInputs) -> tuple[list[FamilyTable], tuple[str
     return [built[name] for name in wanted if name in built], off
 
 
-def discover_event_types(inputs: FeatureInputs) -> list[str]:
-    """Return the most frequent event types among the facts known on the first as-of date, sorted by name.
+def complete_settings(inputs: FeatureInputs) -> FeatureSettings:
+    """Return the feature settings with the event types, and those with values, that were left to be found.
 
-    Types that appear later count in the totals only; list `features.event_types` to choose them by hand.
+    They are the most frequent types among the facts known on the first as-of date. Types that appear later count in the
+    totals only; list `features.event_types` to choose them by hand.
+
+    Raises
+    ------
+    DataRefused
+        When no event is known on that date.
     """
-    events = inputs.staged["events"]
-    first = min(inputs.as_of_dates)
+    settings = inputs.settings
+    if "events" not in inputs.staged or (settings.event_types and settings.value_types is not None):
+        return settings
+    events, first = inputs.staged["events"], min(inputs.as_of_dates)
     known = events.filter(first_visible_date(events.occurred_at, events[DELAY]) <= ibis.literal(first))
-    counted = known.group_by("event_type").agg(rows=known.count())
-    top = counted.order_by([counted.rows.desc(), counted.event_type]).limit(inputs.settings.max_event_types)
-    found = sorted(top.to_pyarrow()["event_type"].to_pylist())
-    if not found:
+    values = {"values": known["value"].count()} if "value" in known.columns else {}
+    counted = known.group_by("event_type").agg(rows=known.count(), **values)
+    found = counted.order_by([counted.rows.desc(), counted.event_type]).to_pyarrow().to_pylist()
+    names = settings.event_types or sorted(row["event_type"] for row in found[: settings.max_event_types])
+    if not names:
         raise DataRefused(
             f"no event is known on the first as-of date, {first}", table="events", code="no_event_types",
             remedy="List features.event_types, or begin later (windows.history_days, windows.as_of)",
         )  # fmt: skip
-    return found
+    valued = sorted(row["event_type"] for row in found if row.get("values") and row["event_type"] in names)
+    chosen = settings.value_types if settings.value_types is not None else valued
+    return settings.model_copy(update={"event_types": names, "value_types": chosen})
 
 
 def join_matrix(features: ir.Table, labels: ir.Table, groups: ir.Table | None = None) -> ir.Table:

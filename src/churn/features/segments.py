@@ -98,14 +98,17 @@ def roll_up_days(events: ir.Table, plan: SegmentPlan) -> ir.Table:
     )
 
 
-def sum_segments(daily: ir.Table, plan: SegmentPlan, event_types: Sequence[str]) -> ir.Table:
+def sum_segments(
+    daily: ir.Table, plan: SegmentPlan, event_types: Sequence[str], value_types: Sequence[str] = ()
+) -> ir.Table:
     """Return per customer and as-of date the sums over each look-back.
 
-    Columns per look-back `L`: `L__events`, `L__value`, `L__days` (active days), `L__n<i>` (events of the i-th type);
+    Columns per look-back `L`: `L__events`, `L__days` (active days), `L__n<i>` and `L__v<i>` (events and summed values
+    of the i-th type, values only for `value_types`; values of different types are never added up);
     and over the whole reach `last_day` and `last_day<i>`. Grain: customer x as-of date, customers with facts only.
     """
-    counts = _per_segment(daily, plan, event_types)
-    sums = [c for c in counts.columns if c.startswith(("events", "value", "days", "n"))]
+    counts = _per_segment(daily, plan, event_types, value_types)
+    sums = [c for c in counts.columns if c.startswith(("events", "days", "n", "v"))]
     lasts = [c for c in counts.columns if c.startswith("last_day")]
     seen = counts.join(plan.membership(), "segment_id")
     seen = seen.filter(seen.seen_from <= seen.as_of_date)
@@ -115,15 +118,18 @@ def sum_segments(daily: ir.Table, plan: SegmentPlan, event_types: Sequence[str])
     )
 
 
-def _per_segment(daily: ir.Table, plan: SegmentPlan, event_types: Sequence[str]) -> ir.Table:
+def _per_segment(
+    daily: ir.Table, plan: SegmentPlan, event_types: Sequence[str], value_types: Sequence[str]
+) -> ir.Table:
     """Return one row per customer, segment and first date that sees it; active days beside event counts."""
     placed = _place(daily, plan)
     is_type = [placed.event_type == name for name in event_types]
+    valued = [i for i, name in enumerate(event_types) if name in value_types]
     counts = placed.group_by("customer_id", "segment_id", "seen_from").agg(
         events=placed.events.sum(),
-        value=placed["value"].sum().fill_null(0.0),
         last_day=placed.day.max(),
         **{f"n{i}": placed.events.sum(where=match).fill_null(0) for i, match in enumerate(is_type)},
+        **{f"v{i}": placed["value"].sum(where=is_type[i]).fill_null(0.0) for i in valued},
         **{f"last_day{i}": placed.day.max(where=match) for i, match in enumerate(is_type)},
     )
     by_day = daily.group_by("customer_id", "day").agg(visible_from=daily.visible_from.min())
@@ -136,7 +142,7 @@ def _per_segment(daily: ir.Table, plan: SegmentPlan, event_types: Sequence[str])
     }
     active = active.mutate(
         **{name: ibis.literal(zero, "int64") for name, zero in zeros.items()},
-        value=ibis.literal(0.0),
+        **{f"v{i}": ibis.literal(0.0) for i in valued},
         **empty,
     )
     counts = counts.mutate(days=ibis.literal(0, "int64")).cast(dict.fromkeys(zeros, "int64"))

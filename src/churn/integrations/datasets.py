@@ -16,7 +16,7 @@ from churn.core.settings import ChurnSettings, Problem, build_settings
 from churn.features.catalog import Catalog
 from churn.features.family import FeatureInputs
 from churn.features.flat import describe_flat, flat_labels
-from churn.features.matrix import FeatureTable, build_features, discover_event_types, join_matrix
+from churn.features.matrix import FeatureTable, build_features, complete_settings, join_matrix
 from churn.integrations.engine import Engine
 from churn.integrations.frames import to_frame
 from churn.integrations.layers import Layer, open_tables
@@ -95,7 +95,7 @@ def build_point_in_time_dataset(engine: Engine, staged: Layer, settings: ChurnSe
         {
             "catalog": built.catalog.to_rows(),
             "feature_fingerprint": built.catalog.fingerprint(),
-            "event_types": settings.features.event_types,
+            "features": settings.features.model_dump(mode="json"),
             "switched_off": list(built.switched_off),
             "as_of_dates": [str(d) for d in dates],
             "coverage": [str(coverage.start), str(coverage.end)],
@@ -106,16 +106,13 @@ def build_point_in_time_dataset(engine: Engine, staged: Layer, settings: ChurnSe
 def features_on(
     tables: Mapping[str, ir.Table], snapshots: ir.Table, dates: tuple[date, ...], settings: ChurnSettings
 ) -> tuple[FeatureTable, ChurnSettings]:
-    """Return the features of snapshots on dates, and the settings with the event types that were used."""
+    """Return the features of snapshots on dates, and the settings with the event types that were found."""
 
     def inputs(of: ChurnSettings) -> FeatureInputs:
         grid = grid_table(dates, of.windows, of.label)
         return FeatureInputs(tables, snapshots, grid, dates, of.windows.observation_days, of.features, of.source)
 
-    chosen = settings
-    if "events" in tables and not settings.features.event_types:
-        found = settings.features.model_copy(update={"event_types": discover_event_types(inputs(settings))})
-        chosen = settings.model_copy(update={"features": found})
+    chosen = settings.model_copy(update={"features": complete_settings(inputs(settings))})
     return build_features(inputs(chosen)), chosen
 
 
@@ -144,7 +141,7 @@ def build_flat_dataset(engine: Engine, staged: Layer, settings: ChurnSettings) -
         {
             "catalog": catalog.to_rows(),
             "feature_fingerprint": catalog.fingerprint(),
-            "event_types": [],
+            "features": settings.features.model_dump(mode="json"),
             "switched_off": [],
             "as_of_dates": [str(d) for d in dates],
             "coverage": [str(dates[0]), str(dates[-1])],

@@ -46,7 +46,7 @@ def run_experiment(
     settings: ChurnSettings,
     model: Candidate,
     baseline: Candidate,
-    event_types: list[str],
+    features: Mapping[str, Any],
 ) -> Experiment:
     """Return the experiment: every candidate fitted and calibrated in every fold, predicted on its test rows.
 
@@ -59,7 +59,7 @@ def run_experiment(
     require_outcomes(matrix, folds, settings.evaluation.min_positives)
     aucs = single_feature_aucs(matrix.loc[folds[0].fit], catalog)
     raise_leak_alarm(aucs, settings.evaluation.max_single_feature_auc)
-    problem = describe_problem(settings, event_types)
+    problem = describe_problem(settings, features)
     rule = recency_rule(catalog, settings.source)
     candidates = [model, rule, *([baseline] if baseline.name != model.name else [])]
     parts: list[pd.DataFrame] = []
@@ -89,11 +89,10 @@ def build_folds(matrix: pd.DataFrame, settings: ChurnSettings) -> list[Fold]:
     return [temporal_fold(matrix, split_dates(dates, settings.split, settings.windows))]
 
 
-def describe_problem(settings: ChurnSettings, event_types: list[str]) -> dict[str, Any]:
-    """Return the settings under which features are built, with the event types that were found."""
+def describe_problem(settings: ChurnSettings, features: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings under which the features were built, with the event types that were found."""
     problem = settings.model_dump(mode="json", include=set(Problem.model_fields))
-    problem["features"]["event_types"] = list(event_types)
-    return problem
+    return {**problem, "features": dict(features)}
 
 
 def _everything(fold: Fold) -> Fold:

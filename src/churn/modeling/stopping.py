@@ -58,7 +58,8 @@ def choose_tree_count(pipeline: Pipeline, rows: pd.DataFrame, target: np.ndarray
     model = trial["model"].fit(
         earlier,
         target[~held],
-        eval_set=[(trial["encode"].transform(rows[held]), target[held])],
+        eval_X=trial["encode"].transform(rows[held]),
+        eval_y=target[held],
         eval_metric="binary_logloss",
         callbacks=[early_stopping(patience, verbose=False)],
     )

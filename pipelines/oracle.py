@@ -1,0 +1,51 @@
+"""A published date of the simulated company beside its truth: distance from the best possible, and right causes."""
+
+from __future__ import annotations
+
+import logging
+from datetime import date
+
+from churn.core.settings import ChurnSettings
+from churn.evaluation.oracle import compare_with_truth, plot_truth
+from churn.integrations.layers import source_folder
+from churn.integrations.publication import read_published
+from churn.integrations.results import StageResult
+from churn.integrations.tracking import stage_run
+from churn.simulation.answers import read_truth
+from pipelines.entry import stage_main
+
+log = logging.getLogger(__name__)
+
+
+def run(settings: ChurnSettings) -> StageResult:
+    """Compare the published scores of a date with the truth of that date."""
+    result = StageResult()
+    scores, entry = read_published(source_folder(settings, "lists"), str(settings.scoring.as_of), "scores")
+    as_of = date.fromisoformat(scores["as_of_date"].iloc[0])
+    with stage_run("oracle", settings, builds_on=entry["run_id"]) as tracker:
+        truth = read_truth(settings.paths.data / f"{settings.source.name}_truth", as_of, settings.windows.horizon_days)
+        rows = scores.merge(truth, on="customer_id", how="inner")
+        report = compare_with_truth(rows)
+        tracker.metrics(report.metrics)
+        tracker.table(report.causes.to_dict("records"), "oracle_causes.json")
+        tracker.table(report.confusion.to_dict("index"), "oracle_confusion.json")
+        for name, figure in plot_truth(report).items():
+            tracker.figure(figure, name)
+    for text in (report.causes.to_string(index=False, float_format="%.3f"), report.confusion.to_string()):
+        log.info("%s\n", text)
+    m = report.metrics
+    result.run_id, result.metrics, result.as_of_dates = tracker.run_id, dict(m), [str(as_of)]
+    result.rows_in, result.rows_out = {"scores": len(scores), "truth": len(truth)}, {"compared": len(rows)}
+    result.summary = (
+        f"{len(rows):,} customers of {as_of}: AUC {m['auc']:.3f}, oracle {m['oracle_auc']:.3f}; captured share "
+        f"{m['expected_captured_auc_share']:.3f} (as it happened {m['captured_auc_share']:.3f}); log loss "
+        f"{m['log_loss']:.4f}, oracle {m['oracle_log_loss']:.4f}; calibration error against the truth "
+        f"{m['calibration_error_against_truth']:.4f}; top-decile cause agreement {m['cause_agreement']:.2f}"
+    )
+    return result
+
+
+main = stage_main("oracle", ChurnSettings, run)
+
+if __name__ == "__main__":
+    raise SystemExit(main(None))

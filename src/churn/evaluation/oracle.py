@@ -1,0 +1,106 @@
+"""A model beside the best possible one: a simulated company knows the probability and the cause of every leaving."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from churn.evaluation.ranking import RankedScore
+from churn.evaluation.reliability import equal_mass_bins, row_losses
+
+TOP_SHARE = 0.1
+
+
+@dataclass(frozen=True)
+class OracleReport:
+    """What the comparison found.
+
+    `metrics` are plain figures; `calibration` has one row per bin of the prediction (`rows`, `predicted`, `truth`);
+    `causes` one row per true cause (`customers`, `base_rate`, `agreement`, `lift`); `confusion` counts true against
+    named causes in the top risk decile.
+    """
+
+    metrics: Mapping[str, float]
+    calibration: pd.DataFrame
+    causes: pd.DataFrame
+    confusion: pd.DataFrame
+
+
+def compare_with_truth(rows: pd.DataFrame) -> OracleReport:
+    """Return the report of one or more scored dates.
+
+    Parameters
+    ----------
+    rows
+        Customer x as-of date: `churn_probability` and `cause` of the model, `true_probability` and `true_cause`, and
+        `churned` (what then happened, 0 or 1).
+
+    Notes
+    -----
+    Figures with `expected_` take the true probability of leaving in place of the outcome that happened to be drawn: the
+    mean over all outcomes that could have been, free of that draw's noise.
+    """
+    predicted = rows["churn_probability"].to_numpy(dtype=float)
+    truth = rows["true_probability"].to_numpy(dtype=float)
+    churned = rows["churned"].to_numpy(dtype=float)
+    metrics: dict[str, float] = {}
+    for prefix, outcome in (("", churned), ("expected_", truth)):
+        model, oracle = RankedScore(predicted, outcome).auc(), RankedScore(truth, outcome).auc()
+        metrics |= {f"{prefix}auc": model, f"{prefix}oracle_auc": oracle}
+        metrics[f"{prefix}captured_auc_share"] = (model - 0.5) / (oracle - 0.5)
+        metrics[f"{prefix}log_loss"] = float(row_losses(predicted, outcome)["log_loss"].mean())
+        metrics[f"{prefix}oracle_log_loss"] = float(row_losses(truth, outcome)["log_loss"].mean())
+    calibration = _calibration(predicted, truth)
+    gap = (calibration["predicted"] - calibration["truth"]).abs()
+    metrics["calibration_error_against_truth"] = float(np.average(gap, weights=calibration["rows"]))
+    top = rows[predicted >= np.quantile(predicted, 1 - TOP_SHARE)]
+    metrics["cause_agreement"] = float((top["cause"] == top["true_cause"]).mean())
+    metrics["mean_probability"], metrics["mean_true_probability"] = float(predicted.mean()), float(truth.mean())
+    confusion = pd.crosstab(top["true_cause"], top["cause"])
+    return OracleReport(metrics, calibration, _by_cause(top), confusion)
+
+
+def _calibration(predicted: np.ndarray, truth: np.ndarray) -> pd.DataFrame:
+    frame = pd.DataFrame({"bin": equal_mass_bins(predicted).of_row, "predicted": predicted, "truth": truth})
+    grouped = frame.groupby("bin").agg(rows=("truth", "size"), predicted=("predicted", "mean"), truth=("truth", "mean"))
+    return grouped.reset_index(drop=True)
+
+
+def _by_cause(top: pd.DataFrame) -> pd.DataFrame:
+    """Return agreement per true cause beside its base rate: how often that cause is named to anybody."""
+    named = top["cause"].value_counts(normalize=True)
+    records = []
+    for cause, group in top.groupby("true_cause"):
+        agreement, base_rate = float((group["cause"] == cause).mean()), float(named.get(cause, 0.0))
+        records.append({"cause": cause, "customers": len(group), "base_rate": base_rate, "agreement": agreement,
+                        "lift": agreement / base_rate if base_rate else 0.0})  # fmt: skip
+    return pd.DataFrame(records).sort_values("customers", ascending=False, ignore_index=True)
+
+
+def plot_truth(report: OracleReport) -> Mapping[str, Figure]:
+    """Return the pictures of a report: `oracle_calibration` and `oracle_causes`."""
+    figure = Figure(figsize=(6.4, 5.2), layout="constrained")
+    axes = figure.subplots()
+    table = report.calibration
+    axes.plot(table["predicted"], table["truth"], "o-", color="#1f6fb2", label="model")
+    top = float(max(table["predicted"].max(), table["truth"].max()))
+    axes.plot([0, top], [0, top], color="black", lw=0.8, ls=":", label="perfect")
+    axes.set(title="Calibration against the truth", xlabel="predicted probability", ylabel="mean true probability")
+    axes.legend()
+    shares = report.confusion.div(report.confusion.sum(axis=1), axis=0)
+    causes = Figure(figsize=(8.4, 6.4), layout="constrained")
+    grid = causes.subplots()
+    image = grid.imshow(shares.to_numpy(), cmap="Blues", vmin=0, vmax=1)
+    grid.set_xticks(range(len(shares.columns)), shares.columns, rotation=60, ha="right")
+    grid.set_yticks(range(len(shares.index)), shares.index)
+    grid.set(title="Top risk decile: true cause against the cause named", xlabel="named", ylabel="true")
+    for line, row in enumerate(shares.to_numpy()):
+        for column, share in enumerate(row):
+            colour = "white" if share > 0.5 else "black"
+            grid.text(column, line, f"{share:.0%}", ha="center", va="center", color=colour, fontsize=8)
+    causes.colorbar(image, shrink=0.8)
+    return {"oracle_calibration": figure, "oracle_causes": causes}
