@@ -177,6 +177,7 @@ def make_inputs(
     customers: Iterable[str] = ("A",),
     windows_days: Sequence[int] = (7, 30),
     event_types: Sequence[str] = (),
+    value_types: Sequence[str] | None = (),
     observation_days: int = 90,
     source: SourceSettings | None = None,
 ) -> FeatureInputs:
@@ -189,7 +190,12 @@ def make_inputs(
         make_grid(*as_of, windows=make_windows(observation_days=observation_days)),
         dates,
         observation_days,
-        FeatureSettings(families=list(families), windows_days=list(windows_days), event_types=list(event_types)),
+        FeatureSettings(
+            families=list(families),
+            windows_days=list(windows_days),
+            event_types=list(event_types),
+            value_types=None if value_types is None else list(value_types),
+        ),
         source or make_source(),
     )
 

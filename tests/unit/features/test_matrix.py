@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+
+import pytest
+
+from churn.core.errors import DataRefused
+from churn.features.matrix import build_features, complete_settings, join_matrix
+from tests.builders import by_key, make_inputs, plain, staged_table, text_table
+
+DAY = "2024-02-01"
+EVENTS = """
+customer_id | occurred_at         | event_type | value | known_at
+A           | 2024-01-10          | b          |       |
+A           | 2024-01-11          | b          | 2     |
+A           | 2024-01-12          | c          |       |
+A           | 2024-01-12          | a          |       |
+A           | 2024-01-12          | late       | 1     | 2024-03-01
+A           | 2024-02-01 00:00:00 | new        |       |
+"""
+
+
+def staged() -> dict:
+    return {
+        "customers": staged_table("customers", "customer_id | signed_up_at\nA | 2024-01-01\nB | 2024-01-01"),
+        "events": staged_table("events", EVENTS),
+    }
+
+
+def test_every_snapshot_has_one_row_whatever_its_facts(engine):
+    built = build_features(make_inputs(staged(), ["engagement", "profile"], DAY, customers=("A", "B")))
+    assert set(by_key(built.table)) == {("A", DAY), ("B", DAY)}
+
+
+def test_families_come_in_the_order_of_the_settings(engine):
+    built = build_features(make_inputs(staged(), ["profile", "engagement"], DAY))
+    assert built.catalog.names[0] == "prof_age_days"
+    assert built.table.columns[2:] == tuple(built.catalog.names)
+
+
+def test_families_without_their_table_are_switched_off_and_named(engine, caplog: pytest.LogCaptureFixture):
+    with caplog.at_level(logging.INFO, "churn"):
+        built = build_features(make_inputs(staged(), ["support", "profile", "payments"], DAY))
+    assert built.switched_off == ("support", "payments")
+    assert [name for name in ("support", "payments") if any(name in message for message in caplog.messages)] == [
+        "support", "payments",
+    ]  # fmt: skip
+
+
+def test_peers_without_engagement_tables_are_switched_off(engine):
+    tables = {"customers": staged()["customers"]}
+    assert build_features(make_inputs(tables, ["peers", "profile"], DAY)).switched_off == ("peers",)
+
+
+def test_no_family_at_all_is_refused(engine):
+    with pytest.raises(DataRefused) as refused:
+        build_features(make_inputs({"customers": staged()["customers"]}, ["support"], DAY))
+    assert refused.value.code == "no_features"
+
+
+class TestCompletion:
+    def complete(self, *as_of: str, most: int = 12, **options):
+        inputs = make_inputs(staged(), ["engagement"], *as_of, value_types=None, **options)
+        settings = inputs.settings.model_copy(update={"max_event_types": most})
+        return complete_settings(replace(inputs, settings=settings))
+
+    def test_types_known_on_the_first_date_are_found_sorted_by_name(self, engine):
+        assert self.complete(DAY, "2024-06-01").event_types == ["a", "b", "c"]
+        assert self.complete("2024-06-01").event_types == ["a", "b", "c", "late", "new"]
+
+    def test_the_most_frequent_win_and_ties_go_by_name(self, engine):
+        assert self.complete(DAY, most=2).event_types == ["a", "b"]
+
+    def test_types_with_values_are_found_among_them(self, engine):
+        assert self.complete(DAY).value_types == ["b"]
+        assert self.complete("2024-06-01").value_types == ["b", "late"]
+        assert self.complete(DAY, event_types=["a", "c"]).value_types == []
+
+    def test_what_was_listed_stays_as_it_is(self, engine):
+        settings = make_inputs(staged(), ["engagement"], DAY, event_types=["z"], value_types=["z"])
+        assert complete_settings(settings) is settings.settings
+
+    def test_without_events_there_is_nothing_to_find(self, engine):
+        inputs = make_inputs({"customers": staged()["customers"]}, ["profile"], DAY)
+        assert complete_settings(inputs) is inputs.settings
+
+    def test_no_known_event_is_refused(self, engine):
+        with pytest.raises(DataRefused) as refused:
+            self.complete("2024-01-01")
+        assert (refused.value.code, refused.value.table) == ("no_event_types", "events")
+
+
+def test_the_matrix_keeps_every_snapshot_and_adds_its_label(engine):
+    features = text_table("customer_id | as_of_date | x\nA | d1 | 1\nB | d1 | 2")
+    labels = text_table("customer_id | as_of_date | churned\nB | d1 | true")
+    assert plain(join_matrix(features, labels), "customer_id") == [
+        {"customer_id": "A", "as_of_date": "d1", "x": "1", "churned": None},
+        {"customer_id": "B", "as_of_date": "d1", "x": "2", "churned": "true"},
+    ]
+
+
+def test_customers_that_belong_together_share_a_group(engine):
+    features = text_table("customer_id | as_of_date | x\nA | d1 | 1\nA | d2 | 2\nB | d1 | 3")
+    labels = text_table("customer_id | as_of_date | churned\nA | d1 | true")
+    groups = text_table("customer_id | group_id\nA | P")
+    rows = plain(join_matrix(features, labels, groups), "customer_id", "as_of_date")
+    assert [(row["customer_id"], row["group_id"]) for row in rows] == [("A", "P"), ("A", "P"), ("B", None)]

@@ -1,0 +1,75 @@
+"""As of 1 February 2024 over windows of 7 and 30 days, observed for 90."""
+
+from __future__ import annotations
+
+from tests.builders import features_of, staged_table
+
+DAY = "2024-02-01"
+
+
+def payments(*rows: str, columns: str = "attempted_at | amount | status", as_of=(DAY,), **options):
+    lines = [f"P{number} | A | {row}" for number, row in enumerate(rows)]
+    text = "\n".join([f"payment_id | customer_id | {columns}", *lines])
+    return features_of({"payments": staged_table("payments", text)}, ["payments"], *as_of, **options)
+
+
+def one(*rows: str, **options):
+    return payments(*rows, **options)["A", DAY]
+
+
+def test_six_payments_by_hand(engine):
+    row = one(
+        "2024-01-31 10:00 | 50 | failed",
+        "2024-01-25 00:00 | 30 | succeeded",
+        "2024-01-24 23:59 | 20 | succeeded",
+        "2024-01-10 10:00 | 10 | refunded",
+        "2024-01-09 10:00 | 10 | disputed",
+        "2023-12-01 10:00 | 70 | failed",
+    )
+    assert (row["pay_failed_count_7d"], row["pay_failed_count_30d"]) == (1.0, 1.0)
+    assert (row["pay_refunded_count_7d"], row["pay_refunded_count_30d"]) == (0.0, 2.0)
+    assert (row["pay_paid_sum_7d"], row["pay_paid_sum_30d"]) == (30.0, 50.0)
+    assert (row["pay_failed_recency_days"], row["pay_succeeded_recency_days"]) == (1.0, 7.0)
+    assert row["pay_past_due_last"] == 1.0
+
+
+def test_a_payment_exactly_at_as_of_belongs_to_the_outcome_side(engine):
+    row = one("2024-01-20 | 10 | succeeded", "2024-02-01 00:00:00 | 10 | failed")
+    assert (row["pay_failed_count_7d"], row["pay_past_due_last"], row["pay_failed_recency_days"]) == (0.0, 0.0, 90.0)
+
+
+def test_a_payment_known_late_counts_from_then_on(engine):
+    rows = payments(
+        "2024-01-30 | 10 | failed | 2024-02-01 09:00",
+        columns="attempted_at | amount | status | known_at",
+        as_of=(DAY, "2024-02-02"),
+    )
+    assert [rows["A", d]["pay_failed_count_7d"] for d in (DAY, "2024-02-02")] == [0.0, 1.0]
+
+
+class TestPastDue:
+    def test_the_last_attempt_decides(self, engine):
+        assert one("2024-01-20 | 9 | succeeded", "2024-01-21 | 9 | failed")["pay_past_due_last"] == 1.0
+        assert one("2024-01-20 | 9 | failed", "2024-01-21 | 9 | succeeded")["pay_past_due_last"] == 0.0
+        assert one("2024-01-20 | 9 | failed", "2024-01-21 | 9 | refunded")["pay_past_due_last"] == 0.0
+        assert one("2024-01-20 | 9 | failed")["pay_past_due_last"] == 1.0
+
+    def test_a_retry_that_succeeds_in_the_same_instant_settles_it_in_either_order(self, engine):
+        rows = ["2024-01-21 10:00 | 9 | failed", "2024-01-21 10:00 | 9 | succeeded"]
+        assert one(*rows)["pay_past_due_last"] == one(*reversed(rows))["pay_past_due_last"] == 0.0
+
+    def test_a_failure_older_than_the_observation_is_forgotten(self, engine):
+        assert one("2023-11-02 23:59:59 | 9 | failed")["pay_past_due_last"] == 0.0
+        assert one("2023-11-03 00:00:00 | 9 | failed")["pay_past_due_last"] == 1.0
+
+
+def test_without_payments_counts_are_zero_and_recencies_the_longest(engine):
+    row = payments("2024-01-20 | 10 | succeeded", customers=("A", "Z"))["Z", DAY]
+    recencies = {name: row.pop(name) for name in ("pay_failed_recency_days", "pay_succeeded_recency_days")}
+    assert set(recencies.values()) == {90.0}
+    assert {value for name, value in row.items() if name.startswith("pay_")} == {0.0}
+
+
+def test_money_given_back_does_not_reduce_what_was_paid(engine):
+    row = one("2024-01-28 | 10 | succeeded", "2024-01-29 | 10 | refunded")
+    assert (row["pay_paid_sum_7d"], row["pay_refunded_count_7d"]) == (10.0, 1.0)

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+from tests.builders import features_of, make_source, staged_table
+
+DAY = "2024-02-01"
+CUSTOMERS = """
+customer_id | signed_up_at | product:text
+A           | 2023-01-01   | x
+B           | 2023-01-01   | x
+C           | 2023-01-01   | x
+D           | 2023-01-01   | y
+E           | 2023-01-01   | y
+"""
+EVENTS = """
+customer_id | occurred_at | event_type
+A           | 2024-01-29  | use
+A           | 2024-01-30  | use
+B           | 2024-01-30  | use
+D           | 2024-01-20  | use
+E           | 2024-01-30  | use
+E           | 2024-01-30  | use
+"""
+
+
+def peers(*as_of: str, segment: bool = True, names="ABCDE"):
+    source = make_source(attributes={"product": "segment"} if segment else {})
+    staged = {"customers": staged_table("customers", CUSTOMERS), "events": staged_table("events", EVENTS)}
+    return features_of(staged, ["peers"], *(as_of or (DAY,)), customers=names, source=source, event_types=["use"])
+
+
+def ranks(rows, name: str) -> dict[str, float]:
+    return {customer: row[name] for (customer, _), row in rows.items()}
+
+
+def test_a_rank_is_the_share_of_the_segment_that_has_less(engine):
+    rows = peers()
+    assert ranks(rows, "peer_active_days_rank_7d") == {"A": 100.0, "B": 50.0, "C": 0.0, "D": 0.0, "E": 100.0}
+    assert ranks(rows, "peer_events_rank_30d") == {"A": 100.0, "B": 50.0, "C": 0.0, "D": 0.0, "E": 100.0}
+
+
+def test_ties_share_the_lowest_rank(engine):
+    assert ranks(peers(), "peer_active_days_rank_30d") == {"A": 100.0, "B": 50.0, "C": 0.0, "D": 0.0, "E": 0.0}
+
+
+def test_who_has_no_event_ranks_with_zero_and_the_longest_recency(engine):
+    recency = ranks(peers(), "peer_activity_recency_days_rank")
+    assert recency == {"A": 0.0, "B": 0.0, "C": 100.0, "D": 100.0, "E": 0.0}
+
+
+def test_without_segments_all_customers_of_a_date_are_peers(engine):
+    assert ranks(peers(segment=False), "peer_events_rank_30d") == {"A": 75.0, "B": 25.0, "C": 0.0, "D": 25.0, "E": 75.0}
+
+
+def test_each_date_ranks_on_its_own(engine):
+    alone, among = peers(DAY), peers("2024-01-25", DAY, "2024-01-30")
+    assert {key: row for key, row in among.items() if key[1] == DAY} == alone
+
+
+def test_a_customer_without_peers_ranks_lowest(engine):
+    assert ranks(peers(names="A"), "peer_events_rank_30d") == {"A": 0.0}
+
+
+def test_peers_alone_do_not_bring_the_engagement_columns(engine):
+    assert {name.split("_")[0] for name in peers()["A", DAY]} == {"customer", "as", "peer"}

@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+from datetime import date
+
+from churn.features.segments import Lookback, plan_segments, roll_up_days, sum_segments
+from tests.builders import by_key, days, plain, staged_table
+
+LOOKBACKS = (Lookback("week", 7), Lookback("before", 14, 7))
+DATES = days("2024-02-01", "2024-02-04")
+
+
+def plan(dates=DATES, reach_days: int = 20):
+    return plan_segments(dates, LOOKBACKS, reach_days)
+
+
+def test_each_date_sees_its_own_reach_and_no_further(engine):
+    seen = plain(plan().membership())
+    for day in DATES:
+        segments = [plan().segments[row["segment_id"]] for row in seen if row["as_of_date"] == day]
+        assert sum((s.end - s.start).days for s in segments) == 20
+        assert max(s.end for s in segments) == day
+
+
+def test_flags_tell_which_segments_make_up_a_look_back(engine):
+    for row in plain(plan().membership()):
+        segment = plan().segments[row["segment_id"]]
+        age = (row["as_of_date"] - segment.start).days
+        assert (row["week"], row["before"]) == (int(age <= 7), int(7 < age <= 14))
+
+
+def test_the_calendar_covers_each_day_once(engine):
+    listed = [row["day"] for row in plain(plan().calendar())]
+    assert len(listed) == len(set(listed)) == 23
+    assert (min(listed), max(listed)) == (date(2024, 1, 12), date(2024, 2, 3))
+
+
+def test_a_late_fact_joins_from_the_first_date_that_sees_it(engine):
+    first = {row["visible_from"]: row["seen_from"] for row in plain(plan().first_dates())}
+    assert first[date(2024, 2, 1)] == date(2024, 2, 1)
+    assert first[date(2024, 2, 2)] == first[date(2024, 2, 4)] == date(2024, 2, 4)
+    assert date(2024, 2, 5) not in first
+
+
+def test_dates_may_come_in_any_order(engine):
+    assert plan(DATES[::-1]).as_of_dates == DATES
+
+
+EVENTS = """
+customer_id | occurred_at         | event_type | value | known_at
+A           | 2024-01-25 00:00:00 | in         | 1     |
+A           | 2024-01-25 12:00:00 | out        | 2     |
+A           | 2024-01-31 23:59:59 | in         |       |
+A           | 2024-01-24 23:59:59 | in         | 4     |
+A           | 2024-01-30 10:00:00 | in         | 8     | 2024-02-02 10:00:00
+A           | 2024-02-01 00:00:00 | in         | 16    |
+A           | 2024-01-01 10:00:00 | in         | 32    |
+B           | 2024-01-20 10:00:00 | out        | 64    |
+"""
+
+
+def test_days_are_rolled_up_by_type_and_first_visible_date(engine):
+    rolled = plain(roll_up_days(staged_table("events", EVENTS), plan()), "customer_id", "day", "event_type")
+    assert [(r["customer_id"], r["day"].day, r["event_type"], r["events"], r["value"]) for r in rolled] == [
+        ("A", 24, "in", 1, 4.0),
+        ("A", 25, "in", 1, 1.0),
+        ("A", 25, "out", 1, 2.0),
+        ("A", 30, "in", 1, 8.0),
+        ("A", 31, "in", 1, None),
+        ("A", 1, "in", 1, 16.0),
+        ("B", 20, "out", 1, 64.0),
+    ]
+    first_seen = {r["day"].day: str(r["visible_from"])[:10] for r in rolled}
+    assert (first_seen[24], first_seen[30]) == ("2024-01-25", "2024-02-03")
+
+
+def test_windows_are_sums_of_segments(engine):
+    p = plan()
+    rolled = roll_up_days(staged_table("events", EVENTS), p)
+    sums = by_key(sum_segments(rolled, p, ["in", "out"], ["in", "out"]))
+    first, second = sums["A", "2024-02-01"], sums["A", "2024-02-04"]
+
+    def of(row: dict, look: str) -> list[float]:
+        return [row[f"{look}__{name}"] for name in ("events", "days", "n0", "n1", "v0", "v1")]
+
+    # [25 January, 1 February): two on the 25th, one on the 31st; the 30th is not known yet
+    assert of(first, "week") == [3, 2, 2, 1, 1.0, 2.0]
+    assert of(first, "before") == [1, 1, 1, 0, 4.0, 0.0]  # [18, 25 January): the 24th
+    assert (first["last_day"], first["last_day0"], first["last_day1"]) == days("2024-01-31", "2024-01-31", "2024-01-25")
+    # [28 January, 4 February): the 30th (known by now), the 31st and 1 February
+    assert of(second, "week") == [3, 3, 3, 0, 24.0, 0.0]
+    assert of(second, "before") == [3, 2, 2, 1, 5.0, 2.0]
+    assert second["last_day"] == date(2024, 2, 1)
+    assert sums["B", "2024-02-01"]["week__events"] == 0
+    assert sums["B", "2024-02-01"]["last_day0"] is None
+
+
+def test_a_day_seen_late_for_one_type_is_still_one_active_day(engine):
+    events = """
+    customer_id | occurred_at         | event_type | known_at
+    A           | 2024-01-30 08:00:00 | in         |
+    A           | 2024-01-30 09:00:00 | out        | 2024-02-03 00:00:00
+    """
+    p = plan()
+    sums = by_key(sum_segments(roll_up_days(staged_table("events", events), p), p, ["in", "out"]))
+    assert [sums["A", str(d)]["week__days"] for d in DATES] == [1, 1]
+    assert [sums["A", str(d)]["week__events"] for d in DATES] == [1, 2]
