@@ -25,7 +25,7 @@ def _settings(*overrides: str) -> ChurnSettings:
 def _run(*overrides: str, matrix: Any = None) -> Experiment:
     rows = make_matrix() if matrix is None else matrix
     return run_experiment(
-        rows, CATALOG, _settings(*overrides), make_candidate("trees"), make_candidate("linear"), ["session"]
+        rows, CATALOG, _settings(*overrides), make_candidate("trees"), make_candidate("linear"), FOUND
     )
 
 

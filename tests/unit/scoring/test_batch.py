@@ -149,7 +149,7 @@ class TestUnseenCategories:
         assert check_categories(rows, fitted(encoding), 0.2)["plan"] == pytest.approx(0.1)  # type: ignore[arg-type]
 
     def test_above_the_limit_the_column_is_named(self, encoding: str) -> None:
-        with pytest.raises(DataRefused, match=r"plan: 100.0% of rows have a value that training never saw") as refused:
+        with pytest.raises(DataRefused, match=r"plan: 100.0% of rows hold values training never saw") as refused:
             check_categories(rows_of().assign(plan="brand new"), fitted(encoding), 0.2)  # type: ignore[arg-type]
         assert refused.value.code == "unseen_categories"
         assert "policy.max_unseen_share (now 0.2)" in str(refused.value)
