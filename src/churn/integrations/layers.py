@@ -14,14 +14,17 @@ import ibis.expr.types as ir
 from churn.core.errors import DataRefused
 from churn.core.settings import ChurnSettings, Problem
 from churn.integrations.engine import Engine
+from churn.integrations.raw_files import first_line
 from churn.integrations.store import (
     CURRENT,
     MANIFEST,
     code_fingerprint,
     fingerprint,
     new_folder,
+    output_errors,
     read_json,
     read_manifest,
+    replace_folder,
     table_fingerprint,
     write_json,
     write_table,
@@ -77,9 +80,8 @@ def write_staged(
         manifest = {"fingerprint": mark, "tables": prints, **facts}
         write_json(folder / MANIFEST, manifest)
     target = parent / mark
-    if target.exists():
-        shutil.rmtree(target)
-    building.rename(target)
+    with output_errors(target):
+        replace_folder(building, target)
     write_json(parent / CURRENT, {"fingerprint": mark})
     _remove_old(parent, keep=mark)
     return Layer(target, manifest)
@@ -114,11 +116,26 @@ def read_staged(settings: ChurnSettings) -> Layer:
 
 
 def open_tables(engine: Engine, layer: Layer) -> dict[str, ir.Table]:
-    """Return the staged tables as expressions over their Parquet files."""
-    return {
-        name: engine.backend.read_parquet(layer.path(name), table_name=f"stg_{name}")
-        for name in layer.manifest["tables"]
-    }
+    """Return the staged tables as expressions over their Parquet files.
+
+    Raises
+    ------
+    DataRefused
+        When a file is gone or damaged.
+    """
+    return {name: _open_table(engine, layer.path(name), name) for name in layer.manifest["tables"]}
+
+
+def _open_table(engine: Engine, path: Path, name: str) -> ir.Table:
+    try:
+        return engine.backend.read_parquet(path, table_name=f"stg_{name}")
+    except Exception as error:
+        raise DataRefused(
+            f"the staged table {path} cannot be read: {first_line(error)}",
+            table=name,
+            code="broken_file",
+            remedy="Run 'churn validate' with the same overrides again",
+        ) from error
 
 
 def dataset_key(settings: ChurnSettings, staged: Layer) -> str:

@@ -53,16 +53,21 @@ def new_folder(target: Path) -> Iterator[Path]:
         with output_errors(target):
             yield building
             building.chmod(0o755)
-            if target.exists():
-                former = Path(tempfile.mkdtemp(prefix=f".{target.name}-former-", dir=target.parent))
-                target.rename(former / "old")
-                building.rename(target)
-                shutil.rmtree(former, ignore_errors=True)
-            else:
-                building.rename(target)
+            replace_folder(building, target)
     except BaseException:
         shutil.rmtree(building, ignore_errors=True)
         raise
+
+
+def replace_folder(whole: Path, target: Path) -> None:
+    """Give a finished folder the place of another, which is gone only once the new one stands."""
+    if not target.exists():
+        whole.rename(target)
+        return
+    former = Path(tempfile.mkdtemp(prefix=f".{target.name}-former-", dir=target.parent))
+    target.rename(former / "old")
+    whole.rename(target)
+    shutil.rmtree(former, ignore_errors=True)
 
 
 def write_table(engine: Engine, table: ir.Table, path: Path) -> int:
