@@ -263,6 +263,17 @@ P2,C2,2024-02-01,20,failed
 }
 
 
+def stage_source(settings: ChurnSettings) -> tuple[Layer, dict[str, StagedTable]]:
+    """Stage a source as the validate stage does and write the layer."""
+    with open_engine(ENGINE, source_folder(settings, "scratch")) as engine:
+        raw = open_source(engine, settings.source)
+        try:
+            staged = stage_tables(raw, settings.source)
+        except Exception as error:
+            raise explain_engine_error(error, settings.source.name) from error
+        return write_staged(engine, staged, settings, {"run_id": "test"}), staged
+
+
 @dataclass
 class Company:
     """A company as files on disk, with a staged layer of its good days.
@@ -313,14 +324,7 @@ class Company:
 
     def stage(self, **changes: Any) -> tuple[Layer, dict[str, StagedTable]]:
         """Stage the files as the validate stage does and write the layer."""
-        settings = make_settings(self.root, self.source(**changes))
-        with open_engine(ENGINE, source_folder(settings, "scratch")) as engine:
-            raw = open_source(engine, settings.source)
-            try:
-                staged = stage_tables(raw, settings.source)
-            except Exception as error:
-                raise explain_engine_error(error, settings.source.name) from error
-            return write_staged(engine, staged, settings, {"run_id": "test"}), staged
+        return stage_source(make_settings(self.root, self.source(**changes)))
 
     def rows(self, name: str) -> list[dict[str, Any]]:
         """Return the rows of a staged table of the newest layer (whatever settings it was staged with)."""
