@@ -11,6 +11,7 @@ from churn.modeling.experiment import Experiment, build_folds, run_experiment
 from pipelines.composition import compose
 from tests.unit.modeling.toys import CATALOG, DATES, make_candidate, make_matrix
 
+FOUND = {"families": ["engagement"], "windows_days": [30], "event_types": ["session"], "value_types": []}
 SMALL = ["windows.cadence_days=30", "windows.embargo_days=30", "windows.lead_days=0", "windows.horizon_days=20"]
 
 
