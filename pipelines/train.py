@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import logging
 
-import hydra
-
-from churn.core.settings import ChurnSettings, ModelSettings
+from churn.core.settings import ChurnSettings
 from churn.evaluation.comparison import judge
 from churn.evaluation.plots import plot_calibration, plot_gain, plot_precision_recall, plot_roc
 from churn.evaluation.report import build_report, table_lines
@@ -15,8 +13,8 @@ from churn.integrations.registry import apply_gate, register_bundle
 from churn.integrations.results import StageResult
 from churn.integrations.tracking import stage_run
 from churn.modeling.experiment import run_experiment
-from churn.modeling.fit import Candidate
 from pipelines.entry import stage_main
+from pipelines.estimators import build_candidates
 from pipelines.features import ensure_dataset
 
 log = logging.getLogger(__name__)
@@ -26,6 +24,7 @@ MRR = "sub_mrr_sum"
 def run(settings: ChurnSettings) -> StageResult:
     """Train on the data set of these settings, building it where it is not there yet."""
     result = StageResult()
+    models = build_candidates(settings)
     dataset = ensure_dataset(settings)
     with stage_run("train", settings, builds_on=dataset.manifest["run_id"]) as tracker:
         tracker.dataset(settings.source.name, dataset.folder, dataset.fingerprint, "training")
@@ -33,7 +32,6 @@ def run(settings: ChurnSettings) -> StageResult:
         matrix, catalog = read_matrix(dataset)
         with result.timed("fit"):
             built_with = dataset.manifest["features"]
-            models = candidate(settings.model), candidate(settings.baseline)
             experiment = run_experiment(matrix, catalog, settings, *models, built_with)
         with result.timed("measure"):
             rows, probabilities = experiment.test_rows, experiment.probabilities
@@ -69,12 +67,6 @@ def run(settings: ChurnSettings) -> StageResult:
         f"{report.rows:,} test rows; {verdict.reasons[0]}"
     )
     return result
-
-
-def candidate(settings: ModelSettings) -> Candidate:
-    """Return the candidate a model group describes."""
-    estimator = hydra.utils.instantiate(settings.estimator)
-    return Candidate(settings.name, settings.encoding, estimator, (), settings.stopping_rounds, settings.monotone)
 
 
 main = stage_main("train", ChurnSettings, run)

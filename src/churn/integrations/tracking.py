@@ -36,6 +36,7 @@ UNLISTED = ("paths", "tracking", "engine", "source")
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR)
 UNWRITABLE_TEXTS = ("disk is full", "No space left", "readonly database", "unable to open database file")
 PROCESS_TAG = "churn.process"
+ADDRESS = "MLFLOW_TRACKING_URI"
 
 
 class Tracker:
@@ -136,11 +137,25 @@ def connect(settings: ChurnSettings) -> tuple[MlflowClient, str]:
     tracking = settings.tracking
     logging.getLogger("alembic").setLevel(logging.WARNING)
     logging.getLogger("mlflow").setLevel(logging.WARNING)
-    mlflow.set_tracking_uri(tracking.uri)
+    _point_at(tracking.uri)
     lock = settings.paths.models / ".mlflow-setup.lock"
     with hold_lock(lock, wait_seconds=SETUP_WAIT_SECONDS), store_errors(tracking):
         client = mlflow.MlflowClient()
         return client, _experiment(client, settings)
+
+
+def _point_at(uri: str) -> None:
+    """Direct MLflow to a store for this process, without its habit of telling the environment as well.
+
+    Settings composed later in the same process would take the address they find there for the user's own wish.
+    """
+    import mlflow
+
+    former = os.environ.get(ADDRESS)
+    mlflow.set_tracking_uri(uri)
+    os.environ.pop(ADDRESS, None)
+    if former is not None:
+        os.environ[ADDRESS] = former
 
 
 def _experiment(client: MlflowClient, settings: ChurnSettings) -> str:

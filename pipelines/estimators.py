@@ -1,0 +1,66 @@
+"""Estimators out of model groups; what cannot be made is refused before any data is read."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import hydra
+
+from churn.core.errors import ConfigRefused
+from churn.core.settings import ChurnSettings, ModelSettings
+from churn.core.suggestions import did_you_mean
+from churn.modeling.fit import Candidate
+
+
+def build_candidates(settings: ChurnSettings) -> tuple[Candidate, Candidate]:
+    """Return the model and its linear baseline, unfitted.
+
+    Raises
+    ------
+    ConfigRefused
+        With every class that is not there and every parameter that its class does not know or take.
+    """
+    groups = {"model": settings.model, "baseline": settings.baseline}
+    problems = [problem for group, model in groups.items() for problem in _problems(f"{group}.estimator", model)]
+    if problems:
+        raise ConfigRefused(problems)
+    return build_candidate(settings.model), build_candidate(settings.baseline)
+
+
+def build_candidate(model: ModelSettings) -> Candidate:
+    """Return the candidate that a model group describes."""
+    estimator = hydra.utils.instantiate(model.estimator)
+    return Candidate(model.name, model.encoding, estimator, (), model.stopping_rounds, model.monotone)
+
+
+def _problems(key: str, model: ModelSettings) -> list[str]:
+    target = model.estimator["_target_"]
+    try:
+        known = _parameters(hydra.utils.get_class(target))
+    except Exception as error:  # noqa: BLE001 - importing what is named may fail in any way
+        return [f"{key}._target_: no class '{target}' ({str(error).splitlines()[0]})"]
+    unknown = [name for name in model.estimator if not name.startswith("_") and name not in known]
+    if unknown:
+        return [f"{key}.{name}: not a parameter of {target}{did_you_mean(name, known)}" for name in unknown]
+    return _refused_values(key, hydra.utils.instantiate(model.estimator))
+
+
+def _parameters(kind: type) -> list[str]:
+    names = [name for name, p in inspect.signature(kind).parameters.items() if p.kind is not p.VAR_KEYWORD]
+    if not kind.__module__.startswith("lightgbm"):
+        return names
+    from lightgbm.basic import _ConfigAliases  # LightGBM takes any keyword, and ignores those it does not know
+
+    aliases = _ConfigAliases._get_all_param_aliases()
+    return [*names, *aliases, *(alias for others in aliases.values() for alias in others)]
+
+
+def _refused_values(key: str, estimator: Any) -> list[str]:
+    if not hasattr(estimator, "_parameter_constraints"):
+        return []
+    try:
+        estimator._validate_params()
+    except ValueError as error:
+        return [f"{key}: {str(error).splitlines()[0]}"]
+    return []
