@@ -16,8 +16,8 @@ from churn.explanation.contributions import explain_rows
 from churn.integrations.bundles import read_bundle, write_bundle
 from churn.modeling.fit import fit_bundle
 from pipelines.composition import CONF, compose
+from pipelines.estimators import build_candidate
 from pipelines.simulate import SimulateSettings
-from pipelines.train import candidate
 from tests.unit.modeling.toys import CATALOG, PROBLEM, make_fold, make_matrix, rows_of
 
 FILES = sorted(path.relative_to(CONF) for path in CONF.glob("*/*.yaml"))
@@ -99,7 +99,7 @@ def test_a_source_lives_in_a_file_of_its_own_name_and_maps_known_tables(file: Pa
 def test_every_model_can_be_fitted_explained_stored_and_read_again(file: Path, tmp_path: Path) -> None:
     settings = _settings("model", file.stem).model
     quick = {**settings.estimator, **({"n_estimators": 20} if "n_estimators" in settings.estimator else {})}
-    model = candidate(settings.model_copy(update={"estimator": quick, "stopping_rounds": None}))
+    model = build_candidate(settings.model_copy(update={"estimator": quick, "stopping_rounds": None}))
     matrix = make_matrix()
     bundle = fit_bundle(matrix, make_fold(matrix), model, CATALOG, "sigmoid", PROBLEM)
     explained = explain_rows(bundle, rows_of())

@@ -36,10 +36,10 @@ SMALL = (
     "simulation.truth.effects=false",
 )  # fmt: skip
 QUICK = (
-    "engine.threads=2", "evaluation.bootstrap_samples=20", "evaluation.min_positives=20",
-    "model.estimator.n_estimators=60", "model.stopping_rounds=10", "policy.capacity=20", "policy.control_share=0.2",
-    "explanation.max_rows=200", "explanation.max_shown=5",
+    "engine.threads=2", "evaluation.bootstrap_samples=20", "evaluation.min_positives=20", "policy.capacity=20",
+    "policy.control_share=0.2", "explanation.max_rows=200", "explanation.max_shown=5",
 )  # fmt: skip
+FEW_TREES = ("model.estimator.n_estimators=60", "model.stopping_rounds=10")
 # What installed packages warn about in their own code, and nobody here can change.
 THIRD_PARTY = (
     "The ``noload`` loader strategy is deprecated",  # mlflow on sqlalchemy 2.1
@@ -141,7 +141,8 @@ class Demo:
         return tuple(f"paths.{name}={self.home / name}" for name in ("data", "models", "runs"))
 
     def words(self, *overrides: str) -> list[str]:
-        return [*self.folders, *self.extra, *overrides]
+        own_model = any(word.startswith("model=") for word in overrides)
+        return [*self.folders, *self.extra, *(() if own_model else FEW_TREES), *overrides]
 
     def run(self, command: str, *overrides: str) -> Outcome:
         """Run a stage in this process."""

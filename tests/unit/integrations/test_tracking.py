@@ -55,7 +55,7 @@ class TestRun:
             pass
         run = _run(settings, tracker.run_id)
         assert run.info.status == "FINISHED"
-        assert run.info.run_name == f"train-{settings.source.name}"
+        assert run.info.run_name.startswith(f"train-{settings.source.name}")
         tags = run.data.tags
         assert (tags["stage"], tags["source"], tags["builds_on"]) == ("train", settings.source.name, "abc")
         assert tags[PROCESS_TAG] == f"{socket.gethostname()}:{os.getpid()}"
@@ -227,6 +227,19 @@ class TestStaleRuns:
 class TestConnection:
     def test_the_experiment_is_made_once(self, settings: ChurnSettings) -> None:
         assert connect(settings)[1] == connect(settings)[1]
+
+    @pytest.mark.parametrize("former", [None, "sqlite:///wanted.db"])
+    def test_the_environment_stays_as_the_user_left_it(
+        self, former: str | None, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        first, second = (_settings(place) for place in (home, tmp_path))
+        if former is not None:
+            monkeypatch.setenv("MLFLOW_TRACKING_URI", former)
+        for settings in (first, second, first):
+            connect(settings)
+            assert os.environ.get("MLFLOW_TRACKING_URI") == former
+            assert mlflow.get_tracking_uri() == settings.tracking.uri
 
     def test_artifacts_of_a_local_store_lie_where_the_settings_say(self, settings: ChurnSettings) -> None:
         client, experiment = connect(settings)

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import pytest
+
+from churn.core.errors import ConfigRefused
+from churn.core.settings import ChurnSettings
+from pipelines.composition import compose
+from pipelines.estimators import build_candidates
+
+
+def _problems(*words: str) -> tuple[str, ...]:
+    with pytest.raises(ConfigRefused) as refused:
+        build_candidates(compose("train", ChurnSettings, words))
+    return refused.value.problems
+
+
+def test_model_and_baseline_are_made_as_their_groups_say() -> None:
+    model, baseline = build_candidates(compose("train", ChurnSettings, ["model.estimator.num_leaves=5"]))
+    assert (model.name, model.estimator.num_leaves) == ("lightgbm", 5)
+    assert (baseline.name, baseline.encoding) == ("logistic", "linear")
+    assert not hasattr(model.estimator, "booster_") or model.estimator._Booster is None
+
+
+@pytest.mark.parametrize("word", ["model.estimator.lambda_l1=1.0", "model.estimator.boosting=dart"])
+def test_lightgbms_own_names_of_parameters_are_known(word: str) -> None:
+    build_candidates(compose("train", ChurnSettings, [word]))
+
+
+def test_parameters_nobody_knows_are_named_all_at_once_with_the_nearest() -> None:
+    assert _problems("model.estimator.num_leavs=5", "baseline.estimator.max_itr=5", "model.estimator.zzz=1") == (
+        "model.estimator.num_leavs: not a parameter of lightgbm.LGBMClassifier; did you mean 'num_leaves'?",
+        "model.estimator.zzz: not a parameter of lightgbm.LGBMClassifier",
+        "baseline.estimator.max_itr: not a parameter of sklearn.linear_model.LogisticRegression; "
+        "did you mean 'max_iter'?",
+    )
+
+
+def test_values_the_class_does_not_take_are_refused() -> None:
+    (problem,) = _problems("model=logistic", "model.estimator.C=-1")
+    assert problem.startswith("model.estimator: The 'C' parameter of LogisticRegression must be a float in the range")
+
+
+@pytest.mark.parametrize("target", ["lightgbm.LGBMClassifer", "nowhere.Model", "sklearn.linear_model"])
+def test_a_class_that_is_not_there_is_named(target: str) -> None:
+    (problem,) = _problems(f"model.estimator._target_={target}")
+    assert problem.startswith(f"model.estimator._target_: no class '{target}'")
