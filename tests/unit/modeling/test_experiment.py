@@ -76,7 +76,7 @@ class TestByCustomer:
 
     def test_folds_never_share_a_customer(self) -> None:
         matrix = make_matrix()
-        for fold in build_folds(matrix, CATALOG, _settings("split=by_customer")):
+        for fold in build_folds(matrix, _settings("split=by_customer")):
             ids = [set(matrix.loc[mask, "customer_id"]) for mask in (fold.fit, fold.calibrate, fold.test)]
             assert not (ids[0] & ids[1] or ids[0] & ids[2] or ids[1] & ids[2])
             assert set.union(*ids) == set(matrix["customer_id"])
