@@ -1,0 +1,65 @@
+"""Real data sets, end to end where that takes seconds; each test says what is missing where the data are not there."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from churn.core.settings import ChurnSettings
+from pipelines.composition import compose
+from tests.pipelines.demo import Demo, run_churn
+
+REAL = compose("train", ChurnSettings, []).paths.real
+
+
+def _needs(name: str) -> pytest.MarkDecorator:
+    folder = REAL / name
+    return pytest.mark.skipif(not folder.is_dir(), reason=f"the data set {name} is not at {folder} (paths.real)")
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Demo:
+    """Empty folders; the real data are read where they lie."""
+    return Demo(tmp_path, extra=("engine.threads=2", "evaluation.bootstrap_samples=30", "model.estimator.n_jobs=2"))
+
+
+def _auc(demo: Demo) -> float:
+    (path,) = demo.results("train")
+    return float(json.loads(path.read_text())["metrics"]["auc"])
+
+
+@pytest.mark.real
+@_needs("ravenstack")
+class TestRavenstack:
+    """A negative control: usage was drawn without regard to churn, so whatever beats chance has found a leak."""
+
+    def test_there_is_nothing_to_learn_and_nothing_is_promoted(self, place: Demo) -> None:
+        for stage in ("validate", "train"):
+            done = place.ok(stage, "experiment=ravenstack")
+        assert _auc(place) < 0.6
+        assert "registered, not promoted" in done.out
+        assert "gate: no signal beyond recency" in done.out
+        refused = place.run("score", "experiment=ravenstack", "--as-of", "latest")
+        assert refused.code == 3
+        assert "has no version 'champion'. Versions there are: 1 (gate failed)" in refused.err
+
+
+@pytest.mark.real
+@_needs("ibm_telco")
+class TestTelco:
+    """The flat entrance: a ready table of one date, folds by customer."""
+
+    def test_a_ready_table_takes_the_same_path_to_a_list(self, place: Demo) -> None:
+        for stage in ("validate", "train", "explain"):
+            place.ok(stage, "experiment=telco")
+        assert _auc(place) == pytest.approx(0.84, abs=0.015)
+        done = place.ok("score", "experiment=telco", "--as-of", "latest", "scoring.version=latest")
+        assert re.search(r"7,043 customers scored as of 2020-01-01", done.out)
+        listed = run_churn("list", "experiment=telco", "--format", "json", "--top", "5", *place.folders)
+        rows = json.loads(listed.out)
+        assert len(rows) == 5
+        assert all(1 <= len(row["reasons"]) <= 3 for row in rows)
+        assert not {"gender", "senior"} & set(rows[0])
