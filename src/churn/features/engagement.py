@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from functools import partial
+from typing import Any
 
 import ibis
 import ibis.expr.types as ir
@@ -13,12 +13,11 @@ import ibis.expr.types as ir
 from churn.core.errors import ConfigRefused
 from churn.core.settings import EventTypeSettings
 from churn.core.windows import days_between
-from churn.features.catalog import Feature
 from churn.features.family import FamilyTable, FeatureInputs, Measure
 from churn.features.segments import Lookback, plan_segments, roll_up_days, sum_segments
+from churn.features.words import describe, describe_event_type
 
-TABLE = "events"
-CAUSE = "low_engagement"
+FAMILY, TABLE = "engagement", "events"
 TAKEN = ("activity", "active_days", "events", "types")
 
 
@@ -43,17 +42,47 @@ def _with_prior(windows: Sequence[int], observation_days: int) -> list[int]:
 
 
 def _measures(inputs: FeatureInputs, windows: Sequence[int], event_types: Sequence[str]) -> list[Measure]:
-    prior = set(_with_prior(windows, inputs.observation_days))
-    measures = [m for days in windows for m in _window_measures(days, days in prior, len(event_types))]
-    reach = inputs.observation_days
-    measures.append(_recency("activity", "last_day", reach, EventTypeSettings(), "any activity", "利用"))
+    prior, reach = set(_with_prior(windows, inputs.observation_days)), inputs.observation_days
+    measures = [m for days in windows for m in _totals(days, days in prior, len(event_types))]
+    measures.append(Measure(describe(FAMILY, "eng_activity_recency_days", reach=reach), _days_since("last_day", reach)))
     for number, (event_type, (slug, words)) in enumerate(zip(event_types, _slugs(inputs, event_types), strict=True)):
-        en, ja = words.en or event_type.replace("_", " "), words.ja or event_type.replace("_", " ")
-        measures += [_type_count(slug, number, days, words, en, ja) for days in windows]
-        if event_type in (inputs.settings.value_types or []):
-            measures += [_type_value(slug, number, days, words, en, ja) for days in windows]
-        measures.append(_recency(slug, f"last_day{number}", reach, words, en, ja))
+        worded = partial(describe_event_type, slug=slug, event_type=event_type, words=words)
+        has_value = event_type in (inputs.settings.value_types or [])
+        for days in windows:
+            measures.append(Measure(worded("eng_<type>_count", days=days), _column(f"in_{days}__n{number}")))
+        for days in windows if has_value else ():
+            measures.append(Measure(worded("eng_<type>_value_sum", days=days), _column(f"in_{days}__v{number}")))
+        recency = worded("eng_<type>_recency_days", reach=reach)
+        measures.append(Measure(recency, _days_since(f"last_day{number}", reach)))
     return measures
+
+
+def _totals(days: int, has_prior: bool, type_count: int) -> list[Measure]:
+    """Return the measures over all event types in one window; those against the window before where it is in reach."""
+    inside, before = f"in_{days}__", f"before_{days}__"
+    values: dict[str, Callable[[ir.Table], Any]] = {
+        "eng_active_days_count": lambda t: t[inside + "days"],
+        "eng_events_count": lambda t: t[inside + "events"],
+    }
+    if type_count:
+        values["eng_types_count"] = lambda t: sum((t[f"{inside}n{i}"] > 0).cast("int64") for i in range(type_count))
+    if has_prior:
+        values["eng_active_days_prior"] = lambda t: t[before + "days"]
+        values["eng_active_days_trend"] = lambda t: _log_ratio(t[inside + "days"], t[before + "days"])
+        values["eng_events_trend"] = lambda t: _log_ratio(t[inside + "events"], t[before + "events"])
+    return [Measure(describe(FAMILY, name, days=days, is_alone=not has_prior), v) for name, v in values.items()]
+
+
+def _column(name: str) -> Callable[[ir.Table], Any]:
+    return lambda t: t[name]
+
+
+def _days_since(column: str, reach: int) -> Callable[[ir.Table], Any]:
+    return lambda t: ibis.coalesce(days_between(t[column], t.as_of_date), reach)
+
+
+def _log_ratio(now: ir.NumericValue, before: ir.NumericValue) -> ir.NumericValue:
+    return ((now + 1).cast("float64") / (before + 1).cast("float64")).ln()
 
 
 def _slugs(inputs: FeatureInputs, event_types: Sequence[str]) -> list[tuple[str, EventTypeSettings]]:
@@ -68,154 +97,3 @@ def _slugs(inputs: FeatureInputs, event_types: Sequence[str]) -> list[tuple[str,
             ]
         )
     return [(slug, words.get(name, EventTypeSettings())) for slug, name in zip(slugs, event_types, strict=True)]
-
-
-@dataclass(frozen=True)
-class _Total:
-    """A measure over all event types, in words with `{n}` for the days of its window."""
-
-    name: str
-    unit: str
-    en: str
-    ja: str
-    reason_en: str
-    reason_ja: str
-    topic: str
-    direction: Literal[-1, 0, 1]
-    value: Callable[[ir.Table, int], Any]
-
-    def over(self, days: int) -> Callable[[ir.Table], Any]:
-        """Return the value over one window."""
-        return lambda t: self.value(t, days)
-
-
-_COMPARED = (
-    "Active on {value} days in the last {n}, {prior} in the {n} before",
-    "直近{n}日間の利用は{value}日、その前の{n}日間は{prior}日",
-)
-_ALONE = (
-    "Active on {value} days in the last {n} (typical: {typical})",
-    "直近{n}日間の利用は{value}日（標準: {typical}日）",
-)
-_ACTIVE_DAYS = _Total(
-    "active_days_count", "days", "days active in the last {n}", "直近{n}日間の利用日数", *_COMPARED, "activity", -1,
-    lambda t, n: t[f"in_{n}__days"],
-)  # fmt: skip
-_EVENTS = _Total(
-    "events_count", "events", "actions in the last {n} days", "直近{n}日間の操作回数",
-    "{value} actions in the last {n} days (typical: {typical})", "直近{n}日間の操作は{value}回（標準: {typical}回）",
-    "volume", -1, lambda t, n: t[f"in_{n}__events"],
-)  # fmt: skip
-_AGAINST_BEFORE = (
-    _Total(
-        "active_days_prior", "days", "days active in the {n} days before the last {n}", "その前の{n}日間の利用日数",
-        *_COMPARED, "activity", 0, lambda t, n: t[f"before_{n}__days"],
-    ),
-    _Total(
-        "active_days_trend", "log ratio", "change in days active over {n} days", "{n}日間の利用日数の変化",
-        *_COMPARED, "activity", -1, lambda t, n: _log_ratio(t[f"in_{n}__days"], t[f"before_{n}__days"]),
-    ),
-    _Total(
-        "events_trend", "log ratio", "change in actions over {n} days", "{n}日間の操作回数の変化",
-        *_COMPARED, "activity", -1, lambda t, n: _log_ratio(t[f"in_{n}__events"], t[f"before_{n}__events"]),
-    ),
-)  # fmt: skip
-
-
-def _types(count: int) -> _Total:
-    return _Total(
-        "types_count", "kinds", "kinds of activity in the last {n} days", "直近{n}日間に使った機能の種類数",
-        "Used {value} different kinds of activity in the last {n} days (typical: {typical})",
-        "直近{n}日間に使った機能は{value}種類（標準: {typical}種類）", "breadth", -1,
-        lambda t, n: sum((t[f"in_{n}__n{i}"] > 0).cast("int64") for i in range(count)),
-    )  # fmt: skip
-
-
-def _window_measures(days: int, has_prior: bool, type_count: int) -> list[Measure]:
-    totals = [_ACTIVE_DAYS, _EVENTS]
-    totals += [_types(type_count)] if type_count else []
-    totals += _AGAINST_BEFORE if has_prior else []
-    return [Measure(_describe_total(total, days, has_prior), total.over(days)) for total in totals]
-
-
-def _describe_total(total: _Total, days: int, has_prior: bool) -> Feature:
-    reasons = (total.reason_en, total.reason_ja)
-    is_compared = reasons == _COMPARED
-    worded = _ALONE if is_compared and not has_prior else reasons
-    en, ja, reason_en, reason_ja = (text.replace("{n}", str(days)) for text in (total.en, total.ja, *worded))
-    return Feature(
-        f"eng_{total.name}_{days}d",
-        "engagement",
-        CAUSE,
-        total.unit,
-        en,
-        ja,
-        reason_en,
-        reason_ja,
-        topic=total.topic,
-        empty=0.0,
-        value_of=f"eng_active_days_count_{days}d" if is_compared else None,
-        prior_of=f"eng_active_days_prior_{days}d" if is_compared and has_prior else None,
-        direction=total.direction,
-    )
-
-
-def _log_ratio(now: ir.NumericValue, before: ir.NumericValue) -> ir.NumericValue:
-    return ((now + 1).cast("float64") / (before + 1).cast("float64")).ln()
-
-
-def _type_count(slug: str, number: int, days: int, words: EventTypeSettings, en: str, ja: str) -> Measure:
-    feature = Feature(
-        f"eng_{slug}_count_{days}d",
-        "engagement",
-        words.cause or CAUSE,
-        "events",
-        f"{en} in the last {days} days",
-        f"{ja}: 直近{days}日間の回数",
-        f"{_capital(en)}: {{value}} in the last {days} days (typical: {{typical}})",
-        f"{ja}: 直近{days}日間で{{value}}回（標準: {{typical}}回）",
-        topic=f"type:{slug}",
-        empty=0.0,
-        direction=words.direction,
-    )
-    return Measure(feature, lambda t: t[f"in_{days}__n{number}"])
-
-
-def _type_value(slug: str, number: int, days: int, words: EventTypeSettings, en: str, ja: str) -> Measure:
-    feature = Feature(
-        f"eng_{slug}_value_sum_{days}d",
-        "engagement",
-        words.cause or CAUSE,
-        "value",
-        f"{en}, total value in the last {days} days",
-        f"{ja}: 直近{days}日間の合計値",
-        f"{_capital(en)}: total value {{value}} in the last {days} days (typical: {{typical}})",
-        f"{ja}: 直近{days}日間の合計値は{{value}}（標準: {{typical}}）",
-        topic=f"type:{slug}",
-        empty=0.0,
-        direction=words.direction,
-    )
-    return Measure(feature, lambda t: t[f"in_{days}__v{number}"])
-
-
-def _recency(slug: str, column: str, reach: int, words: EventTypeSettings, en: str, ja: str) -> Measure:
-    opposite: dict[int, Literal[-1, 0, 1]] = {-1: 1, 0: 0, 1: -1}
-    feature = Feature(
-        f"eng_{slug}_recency_days",
-        "engagement",
-        words.cause or CAUSE,
-        "days",
-        f"days since {en}",
-        f"最後の{ja}からの日数",
-        f"{{value}} days since {en} (typical: {{typical}})",
-        f"最後の{ja}から{{value}}日（標準: {{typical}}日）",
-        topic="recency" if slug == "activity" else f"type:{slug}",
-        empty=float(reach),
-        ceiling=float(reach),
-        direction=opposite[words.direction],
-    )
-    return Measure(feature, lambda t: ibis.coalesce(days_between(t[column], t.as_of_date), reach))
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]

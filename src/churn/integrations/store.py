@@ -116,7 +116,7 @@ def code_fingerprint(*packages: str) -> str:
     digest = hashlib.sha256()
     for package in packages:
         for entry in sorted(resources.files(package).iterdir(), key=lambda e: e.name):
-            if entry.name.endswith(".py"):
+            if entry.name.endswith((".py", ".yaml")):
                 digest.update(entry.name.encode() + entry.read_bytes())
     return digest.hexdigest()[:16]
 
