@@ -81,7 +81,8 @@ def draw_traits(rng: np.random.Generator, settings: SimulationSettings, start_da
     }
     plan = pick(rng, [p.share for p in plans], n)
     annual = uniform(rng, n) < np.array([p.annual_share for p in plans], np.float32)[plan]
-    seats = _draw_seats(rng, settings, plan)
+    typical = np.array([p.seats for p in plans], np.float32)[plan]
+    seats = _draw_seats(rng, settings, typical)
     terms = _draw_terms(rng, settings, start_day, annual)
     lasting = _draw_lasting(rng, settings, groups)
     kind, response, wake = _draw_response(rng, settings, annual, lasting)
@@ -92,7 +93,7 @@ def draw_traits(rng: np.random.Generator, settings: SimulationSettings, start_da
         lasting=lasting,
         affinity=_normal(rng, (len(feature_names(settings)), n), settings.affinity_sd),
         unexplained=np.exp(_normal(rng, n, settings.unexplained_sd)),
-        activity=_normal(rng, n, settings.activity_sd) + np.float32(0.15) * np.log(seats),
+        activity=_normal(rng, n, settings.activity_sd) + np.float32(0.15) * (np.log(seats) - np.log(typical)),
         policy_exposure=policy * np.exp(_normal(rng, n, 0.2)),
         start_day=start_day,
         period_months=np.where(annual, 12, 1).astype(np.float32),
@@ -123,9 +124,8 @@ def _logit_normal(rng: np.random.Generator, n: int, middle: float, sd: float) ->
     return (1 / (1 + np.exp(-logit))).astype(np.float32)
 
 
-def _draw_seats(rng: np.random.Generator, settings: SimulationSettings, plan: Ints) -> Floats:
-    typical = np.array([p.seats for p in settings.plans], np.float32)[plan]
-    drawn = np.round(typical * np.exp(_normal(rng, plan.size, settings.seats_sd)))
+def _draw_seats(rng: np.random.Generator, settings: SimulationSettings, typical: Floats) -> Floats:
+    drawn = np.round(typical * np.exp(_normal(rng, typical.size, settings.seats_sd)))
     return np.where(typical > 1, np.clip(drawn, 1, 300), 1).astype(np.float32)
 
 
@@ -145,7 +145,7 @@ def _draw_terms(
 def _draw_lasting(rng: np.random.Generator, settings: SimulationSettings, groups: dict[str, Ints]) -> Floats:
     n = groups["segment"].size
     sds = np.array([settings.causes[cause].lasting_sd for cause in STATE_CAUSES], np.float32)
-    lasting = _normal(rng, (len(STATE_CAUSES), n), 1.0) * sds[:, None]
+    lasting = (rng.standard_exponential((len(STATE_CAUSES), n), dtype=np.float32) - 1) * sds[:, None]
     tables: dict[str, dict[str, GroupSettings]] = {
         "segment": dict(settings.segments),
         "channel": dict(settings.channels),

@@ -50,7 +50,9 @@ def _rates(
     calendar = dynamics.calendar
     weeks = slice(calendar.at(0), calendar.at(record.weeks))
     log_rate = np.full((record.weeks, traits.size), np.log(max(event.weekly_rate, 1e-9)), np.float32)
-    log_rate += traits.activity + calendar.usage_season[weeks, None]
+    log_rate += calendar.usage_season[weeks, None]
+    if event.scales:
+        log_rate += traits.activity
     for cause, loading in event.loadings.items():
         log_rate += np.float32(loading) * record.severity[:, cause_index(cause)]
     if event.feature:

@@ -11,6 +11,7 @@ from churn.simulation.process import (
     Dynamics,
     States,
     advance,
+    display,
     due_day,
     severity,
     voluntary_hazards,
@@ -89,18 +90,14 @@ class BlockLife:
         sds = np.array([self.settings.causes[cause].moving_sd for cause in STATE_CAUSES], np.float32)
         moving = self.draws.standard_normal((len(STATE_CAUSES), n), dtype=np.float32) * sds[:, None]
         none = np.full(n, -1, np.int64)
-        return States(moving, np.zeros_like(moving), none, none.copy())
+        return States(moving, np.zeros_like(moving), np.zeros_like(moving), none, none.copy())
 
     def keep_snapshot(self, week: int) -> None:
         """Keep the states of all who could be asked about at the start of a week."""
         there = self.active & (self.traits.start_day < 7 * week) & (self.decision_day >= FOREVER)
         where = np.flatnonzero(there)
-        states = self.states
-        kept = States(
-            states.moving[:, where], states.shock[:, where], states.action[where], states.action_until[where]
-        )
         self.record.snapshots.append(
-            Snapshot(week, where, self.traits.take(where), kept, self.past_due[where].copy())
+            Snapshot(week, where, self.traits.take(where), self.states.take(where), self.past_due[where].copy())
         )
 
     def pass_week(self, week: int) -> None:
@@ -109,7 +106,7 @@ class BlockLife:
         level = severity(self.traits, self.states)
         self._decide(week, level)
         if week >= 0:
-            self._note(week, level)
+            self._note(week, display(self.traits, self.states))
         self._pay(week)
         self._change_terms(week, level)
         self._run_campaign(week)
@@ -128,6 +125,7 @@ class BlockLife:
         self.traits.price[new & ~back] *= self.price_level[self.traits.plan[new & ~back]]
         self.active |= new
         self.states.shock[:, new] = 0
+        self.states.pending[:, new] = 0
         self.states.action[new] = -1
         self.past_due[new] = 0
         self.term_start[new] = self.traits.start_day[new]
@@ -171,9 +169,9 @@ class BlockLife:
         self.end_reason[fails] = INVOLUNTARY
         self.end_cause[fails] = len(VOLUNTARY_CAUSES)
 
-    def _note(self, week: int, level: Floats) -> None:
+    def _note(self, week: int, shown: Floats) -> None:
         record = self.record
-        record.severity[week] = level
+        record.severity[week] = shown
         start = np.clip(self.traits.start_day - 7 * week, 0, 7)
         end = np.clip(self.end_day - 7 * week, 0, 7)
         record.alive_from[week] = np.where(self.active, start, 0)

@@ -57,7 +57,7 @@ def look_ahead(
     truth = dynamics.settings.truth
     weeks = -(-max(truth.horizons_days) // 7)
     n, half = traits.size, truth.paths // 2
-    wide, paths = traits.spread(), _spread(states, truth.paths)
+    wide, paths = traits.spread(), states.spread(truth.paths)
     wished = np.zeros((LAGS + weeks + 1, n, truth.paths), np.float32)
     parts = np.zeros((len(VOLUNTARY_CAUSES), n, truth.paths), np.float32)
     for ahead in range(weeks):
@@ -76,11 +76,6 @@ def look_ahead(
         advance(dynamics, wide, paths, week + ahead, noise, _paired(uniform(rng, (n, half)), 1))
     paying, stages, hazard = _pay_ahead(dynamics, traits, past_due, week, weeks)
     return Outlook(wished, parts, paying, stages, hazard, traits.notice_weeks)
-
-
-def _spread(states: States, paths: int) -> States:
-    arrays = (states.moving, states.shock, states.action, states.action_until)
-    return States(*(np.repeat(array[..., None], paths, axis=-1) for array in arrays))
 
 
 def _paired(draw: Floats, mirror: int) -> Floats:

@@ -47,7 +47,7 @@ def draw_messages(dynamics: Dynamics, traits: Traits, record: Trajectory, block:
     level = record.severity[week, :, customer]
     campaign = np.searchsorted(np.cumsum(CAMPAIGN_SHARES)[:-1], rng.random(n), side="right")
     narrow = np.where(campaign == RECOMMENDATIONS, 1.1, 0.5) * level[:, FIT]
-    opens = uniform(rng, n) < _chance(outreach.open_share, -0.7 * level[:, HABIT] - 0.3 * level[:, FIT])
+    opens = uniform(rng, n) < _chance(outreach.open_share, -0.9 * level[:, HABIT] - 0.3 * level[:, FIT])
     clicks = opens & (uniform(rng, n) < _chance(outreach.click_share, -narrow))
     unhappy = 0.8 * level[:, HABIT] + 0.4 * level[:, EXPERIENCE]
     leaves = uniform(rng, n) < _chance(outreach.unsubscribe_share, unhappy)

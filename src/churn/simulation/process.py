@@ -6,7 +6,7 @@ Arrays have causes on the first axis and customers on the next; a last axis of p
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -23,19 +23,36 @@ from churn.simulation.taxonomy import (
 )
 from churn.simulation.timeline import Calendar
 
-SEVERITY_LIMIT = np.float32(3.0)
+SEVERITY_FLOOR, SEVERITY_CEILING = np.float32(-1.5), np.float32(3.0)
 HABIT, PRICE, CHANGE = cause_index("low_engagement"), cause_index("pricing"), cause_index("unexpected_change")
 QUALITY, RIVALS = cause_index("product_quality"), cause_index("competition")
 
 
 @dataclass
 class States:
-    """What moves from week to week: the moving part and the shocks of each cause, the action at work."""
+    """What moves from week to week: the moving part and the shocks of each cause, the action at work.
+
+    A blow (an episode, an incident) is first `pending` and sinks in over weeks; `shock` is what is felt of it.
+    """
 
     moving: Floats
     shock: Floats
+    pending: Floats
     action: Ints
     action_until: Ints
+
+    def take(self, where: Ints) -> States:
+        """Return a copy for the customers at these positions."""
+        return States(**{field.name: getattr(self, field.name)[..., where] for field in fields(self)})
+
+    def spread(self, paths: int) -> States:
+        """Return each customer's states repeated on a new last axis, one copy per path."""
+        return States(
+            **{
+                field.name: np.repeat(getattr(self, field.name)[..., None], paths, axis=-1)
+                for field in fields(self)
+            }
+        )
 
 
 @dataclass(frozen=True)
@@ -47,6 +64,7 @@ class Dynamics:
     keep: Floats
     noise: Floats
     fade: Floats
+    sinking: Floats
     episode: Floats
     episode_size: Floats
     moves: Ints
@@ -69,6 +87,7 @@ def build_dynamics(settings: SimulationSettings, calendar: Calendar) -> Dynamics
         keep=column(keep),
         noise=column([cause.moving_sd * (1 - k * k) ** 0.5 for cause, k in zip(causes, keep, strict=True)]),
         fade=column([0.5 ** (1 / cause.episode_half_life_weeks) for cause in causes]),
+        sinking=column([1 - 0.5 ** (1 / cause.onset_half_life_weeks) for cause in causes]),
         episode=column([cause.episode_weekly for cause in causes]),
         episode_size=column([cause.episode_size for cause in causes]),
         moves=np.flatnonzero([cause.moving_sd > 0 for cause in causes]),
@@ -79,10 +98,18 @@ def build_dynamics(settings: SimulationSettings, calendar: Calendar) -> Dynamics
 
 
 def severity(traits: Traits, states: States) -> Floats:
-    """Return how bad each state-driven cause is, shape (causes, n...); 0 is typical, limited to +-3."""
+    """Return how bad each state-driven cause is, shape (causes, n...); 0 is typical, -1.5 none at all, 2 the worst."""
     total = states.moving + states.shock
     total += traits.lasting
-    return np.clip(total, -SEVERITY_LIMIT, SEVERITY_LIMIT, out=total)
+    return np.clip(total, SEVERITY_FLOOR, SEVERITY_CEILING, out=total)
+
+
+def display(traits: Traits, states: States) -> Floats:
+    """Return the severity customers show in what they do, shape (causes, n...): blows show before they are felt."""
+    total = states.moving + states.shock
+    total += states.pending
+    total += traits.lasting
+    return np.clip(total, SEVERITY_FLOOR, SEVERITY_CEILING, out=total)
 
 
 def due_day(traits: Traits, week: int) -> Days:
@@ -172,6 +199,9 @@ def advance(
         -1, *extra
     ) + noise * dynamics.noise[rows].reshape(-1, *extra)
     states.shock *= dynamics.fade.reshape(-1, *extra)
+    sunk = states.pending * dynamics.sinking.reshape(-1, *extra)
+    states.shock += sunk
+    states.pending -= sunk
     _add_incidents(dynamics, traits, states, week)
     return _add_episodes(dynamics, states, week, draw)
 
@@ -180,16 +210,16 @@ def _add_incidents(dynamics: Dynamics, traits: Traits, states: States, week: int
     calendar = dynamics.calendar
     at = calendar.at(week)
     if calendar.outage[at].any():
-        states.shock[QUALITY] += calendar.outage[at][traits.plan] * outage_exposure(traits)
+        states.pending[QUALITY] += calendar.outage[at][traits.plan] * outage_exposure(traits)
     if calendar.price[at].any():
-        states.shock[PRICE] += calendar.price[at][traits.plan]
+        states.pending[PRICE] += calendar.price[at][traits.plan]
     for feature in np.flatnonzero(calendar.removed_shock[at]):
-        states.shock[CHANGE] += calendar.removed_shock[at, feature] * feature_exposure(traits, int(feature))
+        states.pending[CHANGE] += calendar.removed_shock[at, feature] * feature_exposure(traits, int(feature))
     if calendar.policy[at] > 0:
-        states.shock[CHANGE] += calendar.policy[at] * traits.policy_exposure
+        states.pending[CHANGE] += calendar.policy[at] * traits.policy_exposure
     ended = (traits.promotion_end_day >= 7 * week) & (traits.promotion_end_day < 7 * week + 7)
     if ended.any():
-        states.shock[PRICE] += ended.astype(np.float32) * np.float32(
+        states.pending[PRICE] += ended.astype(np.float32) * np.float32(
             dynamics.settings.journey.promotion_shock
         )
 
@@ -201,7 +231,7 @@ def outage_exposure(traits: Traits) -> Floats:
 
 def feature_exposure(traits: Traits, feature: int) -> Floats:
     """Return how much losing a feature is felt: by how much more than others one uses it."""
-    return np.minimum(np.exp(np.float32(1.2) * traits.affinity[feature]), np.float32(3.0))
+    return np.clip(np.float32(2.0) * traits.affinity[feature], 0, np.float32(2.5))
 
 
 def _add_episodes(dynamics: Dynamics, states: States, week: int, draw: Floats) -> tuple[Ints, Floats]:
@@ -215,5 +245,5 @@ def _add_episodes(dynamics: Dynamics, states: States, week: int, draw: Floats) -
     inside = (draw[where] - (edges[found] - rates[found])) / rates[found]
     hit[where] = found
     size[where] = -np.log1p(-np.clip(inside, 0, np.float32(0.999))) * dynamics.episode_size[found]
-    states.shock[(found, *where)] += size[where]
+    states.pending[(found, *where)] += size[where]
     return hit, size

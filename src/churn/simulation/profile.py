@@ -56,6 +56,7 @@ class CauseSettings(StrictSettings):
     episode_weekly: Annotated[float, Field(ge=0, le=0.12)] = 0.0
     episode_size: Size = 0.0
     episode_half_life_weeks: Annotated[float, Field(gt=0, le=200)] = 8.0
+    onset_half_life_weeks: Annotated[float, Field(gt=0, le=50)] = 2.0
 
 
 class ValueSettings(_Loaded):
@@ -70,12 +71,14 @@ class ValueSettings(_Loaded):
 class EventSettings(_Loaded):
     """One event type: how often a week at severity 0, and what moves its rate.
 
-    A `feature` is used to a different degree by different customers and can be removed by the company.
+    A `feature` is used to a different degree by different customers and can be removed by the company. What
+    `scales` happens more often at customers with more seats and a livelier business.
     """
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
     weekly_rate: Weekly
     feature: bool = False
+    scales: bool = False
     value: ValueSettings | None = None
 
 

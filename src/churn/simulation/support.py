@@ -77,8 +77,8 @@ def _openings(
 
 def _handling(rng: np.random.Generator, opened: Ints, badness: Floats) -> Columns:
     n = opened.size
-    answered = later(rng, opened, 3 * np.exp(0.9 * badness), 0.6)
-    resolved = later(rng, answered, 10 * np.exp(0.9 * badness), 0.7)
+    answered = later(rng, opened, 3 * np.exp(1.1 * badness), 0.5)
+    resolved = later(rng, answered, 10 * np.exp(1.1 * badness), 0.5)
     reopens = uniform(rng, n) < 1 / (1 + np.exp(3.2 - 1.6 * badness))
     escalates = uniform(rng, n) < 1 / (1 + np.exp(3.8 - 1.6 * badness))
     reopened = np.where(reopens, later(rng, resolved, np.full(n, 20.0), 0.8), UNANSWERED)

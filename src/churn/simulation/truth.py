@@ -10,7 +10,7 @@ import pyarrow as pa
 from churn.simulation.arrow import coded, instants, numbers
 from churn.simulation.history import BlockLife
 from churn.simulation.look_ahead import Outlook, leaving, look_ahead, payment_hazard
-from churn.simulation.process import Dynamics, States, severity
+from churn.simulation.process import Dynamics, severity
 from churn.simulation.randomness import Purpose, generator
 from churn.simulation.taxonomy import (
     ACTION_NAMES,
@@ -55,12 +55,12 @@ def truth_tables(dynamics: Dynamics, life: BlockLife, names: pa.Array, block: in
 
 def _slice(snapshot: Snapshot, begin: int) -> Snapshot:
     here = np.arange(begin, min(begin + SLICE, snapshot.where.size))
-    states = snapshot.states
-    part = States(
-        states.moving[:, here], states.shock[:, here], states.action[here], states.action_until[here]
-    )
     return Snapshot(
-        snapshot.week, snapshot.where[here], snapshot.traits.take(here), part, snapshot.past_due[here]
+        snapshot.week,
+        snapshot.where[here],
+        snapshot.traits.take(here),
+        snapshot.states.take(here),
+        snapshot.past_due[here],
     )
 
 
