@@ -93,10 +93,9 @@ def write_part(folder: Path, table: str, number: int, rows: pa.Table) -> int:
     """Write one part file of a table and return its number of rows."""
     place = folder / table
     place.mkdir(exist_ok=True)
-    plain = [name for name in rows.column_names if pa.types.is_dictionary(rows.schema.field(name).type)]
     delta = [name for name in ("event_id", "message_id", "payment_id") if name in rows.column_names]
     pq.write_table(
-        rows,
+        _decoded(rows),
         place / f"part-{number:05d}.parquet",
         compression="zstd",
         compression_level=1,
@@ -104,8 +103,13 @@ def write_part(folder: Path, table: str, number: int, rows: pa.Table) -> int:
         use_dictionary=[name for name in rows.column_names if name not in delta] if delta else True,
         column_encoding=dict.fromkeys(delta, "DELTA_BYTE_ARRAY") or None,
     )
-    del plain
     return int(rows.num_rows)
+
+
+def _decoded(rows: pa.Table) -> pa.Table:
+    """Return the rows with coded columns as text: which codes a chunk shares would otherwise show in the bytes."""
+    fields = [f.with_type(f.type.value_type) if pa.types.is_dictionary(f.type) else f for f in rows.schema]
+    return rows.cast(pa.schema(fields))
 
 
 def write_manifest(folder: Path, content: Mapping[str, object]) -> None:
