@@ -24,6 +24,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from churn.core.errors import ChurnError, ConfigRefused, OutputFailed, Terminated
 from churn.core.settings import ChurnSettings
+from churn.integrations.interrupts import Stopped
 from churn.integrations.results import StageResult, write_results
 from pipelines.composition import CONF, read_command_line, settings_from
 
@@ -63,10 +64,6 @@ def stage_main(stage: str, kind: type[S], run: Callable[[S], StageResult]) -> Ca
         return failures[0] if failures else 0
 
     return main
-
-
-class Stopped(KeyboardInterrupt):
-    """SIGTERM. Like Ctrl-C it passes whatever catches errors on its way: no library takes it for a fault."""
 
 
 def report(error: BaseException, debug: bool) -> int:

@@ -7,6 +7,7 @@ import logging
 from churn.core.settings import ChurnSettings
 from churn.integrations.datasets import build_flat_dataset, build_point_in_time_dataset
 from churn.integrations.engine import open_engine
+from churn.integrations.interrupts import interruptible
 from churn.integrations.layers import (
     Layer,
     dataset_key,
@@ -15,6 +16,7 @@ from churn.integrations.layers import (
     source_folder,
     write_dataset,
 )
+from churn.integrations.locks import RUN_LOCK, hold_lock
 from churn.integrations.results import StageResult
 from churn.integrations.tracking import stage_run
 from pipelines.entry import stage_main
@@ -27,8 +29,10 @@ def run(settings: ChurnSettings) -> StageResult:
     result = StageResult()
     staged = read_staged(settings)
     with (
+        hold_lock(source_folder(settings, "datasets") / RUN_LOCK),
         stage_run("features", settings, builds_on=staged.manifest["run_id"]) as tracker,
         open_engine(settings.engine, source_folder(settings, "scratch")) as engine,
+        interruptible(engine),
     ):
         with result.timed("build"):
             build = build_flat_dataset if settings.source.kind == "flat" else build_point_in_time_dataset

@@ -7,7 +7,9 @@ import logging
 from churn.core.settings import ChurnSettings
 from churn.integrations.datasets import rows_to_score
 from churn.integrations.engine import open_engine
+from churn.integrations.interrupts import interruptible
 from churn.integrations.layers import read_staged, source_folder
+from churn.integrations.locks import RUN_LOCK, hold_lock
 from churn.integrations.publication import publish
 from churn.integrations.registry import load_model
 from churn.integrations.results import StageResult
@@ -24,8 +26,10 @@ def run(settings: ChurnSettings) -> StageResult:
     result = StageResult()
     staged = read_staged(settings)
     with (
+        hold_lock(source_folder(settings, "lists") / RUN_LOCK),
         stage_run("score", settings) as tracker,
         open_engine(settings.engine, source_folder(settings, "scratch")) as engine,
+        interruptible(engine),
     ):
         model = load_model(settings, settings.scoring.version)
         tracker.tag(builds_on=model.run_id, model_version=model.version)

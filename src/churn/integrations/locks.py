@@ -12,6 +12,8 @@ from pathlib import Path
 from churn.core.errors import RunLocked
 from churn.integrations.store import output_errors
 
+RUN_LOCK = ".run.lock"  # held by a stage from its start to its end, in the folder of the layer it writes
+
 
 @contextmanager
 def hold_lock(path: Path, *, wait_seconds: float = 0.0) -> Iterator[None]:
