@@ -181,7 +181,7 @@ class TestRegisteredModel:
     def test_mlflow_gives_the_probabilities_of_the_published_list(self, demo: Demo, settings: ChurnSettings) -> None:
         bundle = load_model(settings, "champion").bundle
         model = mlflow.pyfunc.load_model("models:/churn-demo@champion")
-        (folder,) = (demo.data / "demo" / "datasets").iterdir()
+        (folder,) = (demo.data / "demo" / "datasets").glob("[!.]*")
         matrix = pd.read_parquet(folder / "matrix.parquet").head(200)
         given = matrix[bundle.catalog.names]
         expected = bundle.probability(bundle.raw_score(given))
