@@ -37,7 +37,7 @@ from churn.snapshots.grid import grid_table
 from churn.snapshots.labels import build_labels
 from churn.staging.stage import StagedTable, stage_tables
 
-ENGINE = EngineSettings(memory_limit="1GB", threads=2)
+ENGINE = EngineSettings(memory_limit="1GB", threads=1)
 ID, TIME, TEXT, NUMBER = "string", "timestamp(6)", "string", "float64"
 TYPES = {"id": ID, "time": TIME, "text": TEXT, "number": NUMBER}
 

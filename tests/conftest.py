@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck
+from hypothesis import HealthCheck, Phase
 from hypothesis import settings as hypothesis_settings
 
 from churn.core.settings import SourceSettings
@@ -19,8 +19,10 @@ hypothesis_settings.register_profile(
     database=None,
     deadline=None,
     max_examples=20,
+    phases=(Phase.explicit, Phase.generate),  # a failure is said at once; --hypothesis-profile=shrink makes it small
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
+hypothesis_settings.register_profile("shrink", hypothesis_settings.get_profile("stable"), phases=tuple(Phase))
 hypothesis_settings.load_profile("stable")
 
 

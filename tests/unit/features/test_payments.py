@@ -49,10 +49,18 @@ def test_a_payment_known_late_counts_from_then_on(engine):
 
 class TestPastDue:
     def test_the_last_attempt_decides(self, engine):
-        assert one("2024-01-20 | 9 | succeeded", "2024-01-21 | 9 | failed")["pay_past_due_last"] == 1.0
-        assert one("2024-01-20 | 9 | failed", "2024-01-21 | 9 | succeeded")["pay_past_due_last"] == 0.0
-        assert one("2024-01-20 | 9 | failed", "2024-01-21 | 9 | refunded")["pay_past_due_last"] == 0.0
-        assert one("2024-01-20 | 9 | failed")["pay_past_due_last"] == 1.0
+        text = """
+        payment_id | customer_id | attempted_at | amount | status
+        P1         | A           | 2024-01-20   | 9      | succeeded
+        P2         | A           | 2024-01-21   | 9      | failed
+        P3         | B           | 2024-01-20   | 9      | failed
+        P4         | B           | 2024-01-21   | 9      | succeeded
+        P5         | C           | 2024-01-20   | 9      | failed
+        P6         | C           | 2024-01-21   | 9      | refunded
+        P7         | D           | 2024-01-20   | 9      | failed
+        """
+        rows = features_of({"payments": staged_table("payments", text)}, ["payments"], DAY, customers="ABCD")
+        assert [rows[name, DAY]["pay_past_due_last"] for name in "ABCD"] == [1.0, 0.0, 0.0, 1.0]
 
     def test_a_retry_that_succeeds_in_the_same_instant_settles_it_in_either_order(self, engine):
         rows = ["2024-01-21 10:00 | 9 | failed", "2024-01-21 10:00 | 9 | succeeded"]

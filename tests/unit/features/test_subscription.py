@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import pytest
-
 from tests.builders import features_of, staged_table
 
 DAY = "2024-03-01"
@@ -67,9 +65,8 @@ class TestKnown:
         assert (row["sub_plan_last"], row["sub_mrr_sum"], row["sub_running_count"]) == ("basic", 40.0, 1.0)
 
     def test_an_end_at_as_of_or_later_is_not_known(self, engine):
-        ends = ("2024-03-01 00:00:00", "2024-06-01", "")
-        running = [one(f"basic | 40 | 1 | 2024-01-01 | {end} |")["sub_running_count"] for end in ends]
-        assert running == [1.0, 1.0, 1.0]
+        rows = several(*(f"basic | 40 | 1 | 2024-01-01 | {end} |" for end in ("2024-03-01 00:00:00", "2024-06-01", "")))
+        assert [row["sub_running_count"] for row in rows] == [1.0, 1.0, 1.0]
 
     def test_without_a_running_subscription_there_are_no_values(self, engine):
         row = one("basic | 40 | 1 | 2024-01-01 | 2024-02-29 23:59:59 |")
@@ -89,31 +86,34 @@ class TestKnown:
         assert [rows["A", d]["sub_running_count"] for d in (DAY, "2024-03-02")] == [1.0, None]
 
 
-class TestRenewal:
-    @pytest.mark.parametrize(
-        ("start", "months", "to_renewal", "renewals"),
-        [
-            ("2024-01-31", "1", 30.0, 1.0),
-            ("2024-02-01", "1", 0.0, 0.0),  # renews on the as-of date: not behind us
-            ("2024-02-02", "1", 1.0, 0.0),
-            ("2023-02-28", "12", 364.0, 1.0),  # 28 February 2024 has gone by
-            ("2023-03-01", "12", 0.0, 0.0),
-            ("2023-11-30", "3", 90.0, 1.0),  # 29 February, then 30 May
-            ("2024-01-15", "0", None, None),
-            ("2024-01-15", "", None, None),
-        ],
-    )
-    def test_the_next_anniversary_of_the_present_terms(self, engine, start: str, months: str, to_renewal, renewals):
-        row = one(f"pro | 50 | {months} | {start} | |")
-        assert (row["sub_to_renewal_days"], row["sub_renewals_count"]) == (to_renewal, renewals)
+def several(*rows: str) -> list[dict]:
+    """Return the features of as many customers as there are rows, one subscription each."""
+    lines = [f"S | C{number} | {row}" for number, row in enumerate(rows)]
+    text = "\n".join([f"subscription_id | customer_id | {COLUMNS}", *lines])
+    names = [f"C{number}" for number in range(len(rows))]
+    found = features_of({"subscriptions": staged_table("subscriptions", text)}, ["subscription"], DAY, customers=names)
+    return [found[name, DAY] for name in names]
 
 
-class TestTrial:
-    @pytest.mark.parametrize(
-        ("ends", "left"), [("2024-03-08", 7.0), ("2024-03-01 09:00", 0.0), ("2024-02-29", None), ("", None)]
-    )
-    def test_days_left_of_a_trial_are_planned_and_so_known(self, engine, ends: str, left: float | None):
-        assert one(f"trial | 0 | 1 | 2024-02-20 | | {ends}")["sub_to_trial_end_days"] == left
+def test_the_next_anniversary_of_the_present_terms(engine):
+    cases = [
+        ("2024-01-31", "1", 30.0, 1.0),
+        ("2024-02-01", "1", 0.0, 0.0),  # renews on the as-of date: not behind us
+        ("2024-02-02", "1", 1.0, 0.0),
+        ("2023-02-28", "12", 364.0, 1.0),  # 28 February 2024 has gone by
+        ("2023-03-01", "12", 0.0, 0.0),
+        ("2023-11-30", "3", 90.0, 1.0),  # 29 February, then 30 May
+        ("2024-01-15", "0", None, None),
+        ("2024-01-15", "", None, None),
+    ]
+    rows = several(*(f"pro | 50 | {months} | {start} | |" for start, months, *_ in cases))
+    assert [(row["sub_to_renewal_days"], row["sub_renewals_count"]) for row in rows] == [case[2:] for case in cases]
+
+
+def test_days_left_of_a_trial_are_planned_and_so_known(engine):
+    ends = ("2024-03-08", "2024-03-01 09:00", "2024-02-29", "")
+    rows = several(*(f"trial | 0 | 1 | 2024-02-20 | | {end}" for end in ends))
+    assert [row["sub_to_trial_end_days"] for row in rows] == [7.0, 0.0, None, None]
 
 
 def test_a_price_that_was_zero_has_no_ratio(engine):

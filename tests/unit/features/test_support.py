@@ -54,8 +54,11 @@ class TestTomorrow:
         assert rows["A", "2024-02-03"]["sup_resolution_hours_mean_7d"] == 82.0
 
     def test_a_ticket_resolved_exactly_at_as_of_is_open(self, engine):
-        assert one("A | 2024-01-30 | | 2024-02-01 00:00:00 | | | |")["sup_open_count"] == 1.0
-        assert one("A | 2024-01-30 | | 2024-01-31 23:59:59 | | | |")["sup_open_count"] == 0.0
+        rows = support(
+            "A | 2024-01-30 | | 2024-02-01 00:00:00 | | | |", "B | 2024-01-30 | | 2024-01-31 23:59:59 | | | |",
+            customers="AB",
+        )  # fmt: skip
+        assert [rows[name, DAY]["sup_open_count"] for name in "AB"] == [1.0, 0.0]
 
     def test_a_ticket_opened_exactly_at_as_of_is_not_there_yet(self, engine):
         row = one("A | 2024-02-01 00:00:00 | | | | | |")
@@ -96,9 +99,9 @@ class TestEdges:
         assert (row["sup_tickets_count_30d"], row["sup_escalated_count_7d"]) == (0.0, 1.0)
 
     def test_old_closed_tickets_are_out_of_sight_and_old_open_ones_are_not(self, engine):
-        old = one("A | 2023-10-01 | | 2023-10-02 | | | |")
+        rows = support("A | 2023-10-01 | | 2023-10-02 | | | |", "B | 2023-10-01 | | | | | |", customers="AB")
+        old, still = rows["A", DAY], rows["B", DAY]
         assert (old["sup_open_count"], old["sup_tickets_recency_days"]) == (0.0, 90.0)
-        still = one("A | 2023-10-01 | | | | | |")
         assert (still["sup_open_count"], still["sup_open_age_days"], still["sup_unanswered_count"]) == (1.0, 123.0, 1.0)
         assert still["sup_tickets_recency_days"] == 90.0  # as far back as anything is read
 

@@ -1,0 +1,180 @@
+"""What no feature may do, whatever the company: look ahead, mind the order of rows, or depend on other dates."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from churn.core.contract import DELAY
+from churn.features.matrix import build_features
+from tests.builders import make_inputs, make_source
+from tests.invariants.facts import (
+    CUSTOMERS,
+    DATES,
+    EVENT_TYPES,
+    LATER_TIMES,
+    MAIN_TIME,
+    OBSERVATION_DAYS,
+    WINDOWS_DAYS,
+    Facts,
+    Machine,
+    Row,
+    as_known,
+    companies,
+    differences,
+    fill,
+    is_visible,
+    midnight,
+    shifted,
+)
+
+FAMILIES = ("engagement", "support", "subscription", "payments", "profile")
+CALENDAR = ("sub_to_renewal_days", "sub_renewals_count")  # months are not all of one length
+SHIFT = timedelta(days=367)  # over a leap day, onto other days of the week
+SINGLE = DATES[1:3]
+DAYS = st.sampled_from(SINGLE)
+EXAMPLES = 15
+
+
+def features(staged, dates: Sequence[date] = DATES, families: Sequence[str] = FAMILIES):
+    inputs = make_inputs(
+        staged,
+        families,
+        *map(str, dates),
+        customers=CUSTOMERS,
+        windows_days=WINDOWS_DAYS,
+        event_types=EVENT_TYPES,
+        value_types=EVENT_TYPES,
+        observation_days=OBSERVATION_DAYS,
+        source=make_source(attributes={"country": "category", "seats": "number"}),
+    )
+    return build_features(inputs).table
+
+
+@pytest.fixture(scope="module")
+def among(engine) -> Machine:
+    """All dates together."""
+    return Machine(engine, features)
+
+
+@pytest.fixture(scope="module")
+def alone(engine) -> dict[date, Machine]:
+    """Some dates, each on its own."""
+    return {day: Machine(engine, lambda staged, d=day: features(staged, [d])) for day in SINGLE}
+
+
+@pytest.fixture(scope="module")
+def later(engine) -> Machine:
+    """All dates together, some days later."""
+    return Machine(engine, lambda staged: features(staged, [day + SHIFT for day in DATES]))
+
+
+def same(left: dict[tuple[str, date], Row], right: dict[tuple[str, date], Row]) -> None:
+    assert set(left) == set(right)
+    for key, row in left.items():
+        assert differences(row, right[key]) == {}, key
+
+
+def on(rows: dict[tuple[str, date], Row], day: date) -> dict[tuple[str, date], Row]:
+    return {key: row for key, row in rows.items() if key[1] == day}
+
+
+@given(facts=companies(), day=DAYS)
+@settings(max_examples=EXAMPLES)
+def test_one_date_built_alone_equals_the_same_date_built_among_many(among, alone, facts: Facts, day: date):
+    same(alone[day](facts), on(among(facts), day))
+
+
+@given(facts=companies(), day=DAYS)
+@settings(max_examples=EXAMPLES)
+def test_deleting_all_that_was_not_visible_on_a_date_changes_no_feature(among, alone, facts: Facts, day: date):
+    same(alone[day](as_known(facts, day)), on(among(facts), day))
+
+
+@given(facts=companies(), future=companies(), day=DAYS)
+@settings(max_examples=EXAMPLES)
+def test_inventing_a_future_changes_no_feature(among, alone, facts: Facts, future: Facts, day: date):
+    same(alone[day](with_future(facts, future, day)), on(among(facts), day))
+
+
+def with_future(facts: Facts, future: Facts, day: date) -> Facts:
+    """Return the facts with others that no one could see on the date, and with other outcomes of those one could."""
+    out: Facts = {"customers": facts["customers"] + versions_to_come(future, day)}
+    for table, main in MAIN_TIME.items():
+        key = {"tickets": "ticket_id", "payments": "payment_id", "subscriptions": "subscription_id"}.get(table)
+        unseen = [dict(row) for row in future[table] if not is_visible(row[main], row[DELAY], day)]
+        renamed = [row | ({key: f"future-{row[key]}"} if key else {}) for row in unseen]
+        donors = future[table]
+        pairs = [(row, donors[at % len(donors)] if donors else row) for at, row in enumerate(facts[table])]
+        out[table] = [other_outcome(row, table, donor, day) for row, donor in pairs] + renamed
+    return out
+
+
+def versions_to_come(future: Facts, day: date) -> list[Row]:
+    return [c for c in future["customers"] if c["valid_from"] is not None and c["valid_from"] >= midnight(day)]
+
+
+def other_outcome(row: Row, table: str, donor: Row, day: date) -> Row:
+    """Return the fact with what was not visible of it replaced by what is not visible of another."""
+    out = dict(row)
+    for name, companions in LATER_TIMES[table].items():
+        hidden = not is_visible(row[name], row[DELAY], day) and not is_visible(donor[name], row[DELAY], day)
+        if hidden:
+            out |= {c: donor[c] for c in (name, *companions)}
+    return out
+
+
+@given(facts=companies(), data=st.data())
+@settings(max_examples=EXAMPLES)
+def test_the_order_of_rows_never_matters(among, facts: Facts, data: st.DataObject):
+    shuffled = {table: data.draw(st.permutations(rows)) for table, rows in facts.items()}
+    same(among(facts), among(shuffled))
+
+
+@given(facts=companies())
+@settings(max_examples=EXAMPLES)
+def test_shifting_all_times_by_some_days_changes_nothing(among, later, facts: Facts):
+    before, after = among(facts), later(shifted(facts, SHIFT))
+    assert set(after) == {(customer, day + SHIFT) for customer, day in before}
+    for (customer, day), row in before.items():
+        kept = {name: value for name, value in row.items() if name not in ("as_of_date", *CALENDAR)}
+        assert differences(after[customer, day + SHIFT], kept) == {}, (customer, day)
+
+
+@given(facts=companies())
+@settings(max_examples=EXAMPLES)
+def test_another_customers_facts_change_nothing(among, facts: Facts):
+    whole = among(facts)
+    only = among({table: [row for row in rows if row["customer_id"] == "A"] for table, rows in facts.items()})
+    for day in DATES:
+        assert differences(only["A", day], whole["A", day]) == {}
+
+
+class TestPeers:
+    """Ranks are relative to the other customers; all else holds for them as well. They are built anew each time."""
+
+    def ranks(self, engine, facts: Facts, dates: Sequence[date]) -> dict[tuple[str, date], Row]:
+        fill(engine, facts)
+        staged = {table: engine.backend.table(table) for table in ("customers", "events")}
+        rows = features(staged, dates, ["peers"]).to_pyarrow().to_pylist()
+        return {(row["customer_id"], row["as_of_date"]): row for row in rows}
+
+    @given(facts=companies())
+    @settings(max_examples=4)
+    def test_ranks_do_not_look_ahead_or_at_other_dates(self, engine, facts: Facts):
+        together = self.ranks(engine, facts, DATES)
+        for day in SINGLE:
+            same(self.ranks(engine, as_known(facts, day), [day]), on(together, day))
+
+    @given(facts=companies())
+    @settings(max_examples=4)
+    def test_ranks_lie_between_none_and_all_and_someone_is_lowest(self, engine, facts: Facts):
+        ranks = self.ranks(engine, facts, DATES)
+        for name in set(next(iter(ranks.values()))) - {"customer_id", "as_of_date"}:
+            for day in DATES:
+                values = [row[name] for (_, d), row in ranks.items() if d == day]
+                assert all(0.0 <= value <= 100.0 for value in values) and min(values) == 0.0
