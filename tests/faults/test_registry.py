@@ -1,0 +1,158 @@
+"""The model store: no champion, a deleted or damaged version, a server that is down; always 3, the last list stands."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+from mlflow import MlflowClient
+
+from churn.integrations.registry import CHAMPION
+from churn.integrations.tracking import connect
+from tests.pipelines.demo import IGNORED, Demo, run_churn
+
+pytestmark = [pytest.mark.filterwarnings(message) for message in IGNORED]
+NAME = "churn-demo"
+
+
+def _list(demo: Demo) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in demo.lists.glob("[!.]*")}
+
+
+@pytest.fixture
+def unharmed(own_demo: Demo) -> Iterator[None]:
+    """After the test, the list is byte for byte the one from before."""
+    before = _list(own_demo)
+    yield
+    assert _list(own_demo) == before
+
+
+@pytest.fixture
+def client(own_demo: Demo) -> MlflowClient:
+    return connect(own_demo.settings())[0]
+
+
+def _last_run(demo: Demo, stage: str = "score") -> dict[str, str]:
+    client, experiment = connect(demo.settings())
+    (run,) = client.search_runs([experiment], f"tags.stage = '{stage}'", order_by=["start_time DESC"], max_results=1)
+    return {"status": run.info.status, **run.data.tags}
+
+
+@pytest.mark.usefixtures("unharmed")
+class TestChampion:
+    def test_none_yet_lists_the_versions_and_how_to_promote(self, own_demo: Demo, client: MlflowClient) -> None:
+        client.delete_registered_model_alias(NAME, CHAMPION)
+        done = own_demo.run("score", "--as-of", "latest")
+        assert done.code == 3
+        assert "churn-demo has no version 'champion'. Versions there are: 1 (gate " in done.err
+        assert "churn promote VERSION --why TEXT" in done.err
+        last = _last_run(own_demo)
+        assert (last["status"], last["failure.code"]) == ("FAILED", "dependency")
+
+    def test_of_a_deleted_version_is_none(self, own_demo: Demo, client: MlflowClient) -> None:
+        client.delete_model_version(NAME, "1")
+        done = own_demo.run("score", "--as-of", "latest")
+        assert done.code == 3
+        assert "Nothing is registered yet: run 'churn train'" in done.err
+
+    def test_nothing_was_ever_trained(self, own_demo: Demo, client: MlflowClient) -> None:
+        client.delete_registered_model(NAME)
+        for stage in ("score", "explain"):
+            done = own_demo.run(stage, *(["--as-of", "latest"] if stage == "score" else []))
+            assert done.code == 3
+            assert "Nothing is registered yet" in done.err
+
+    def test_a_version_that_is_not_there_cannot_be_promoted(self, own_demo: Demo) -> None:
+        done = run_churn("promote", "9", "--why", "a slip", *own_demo.folders)
+        assert done.code == 3
+        assert "has no version '9'. Versions there are: 1" in done.err
+        assert connect(own_demo.settings())[0].get_model_version_by_alias(NAME, CHAMPION).version in (1, "1")
+
+
+def _cut(content: bytes) -> bytes:
+    return content[: len(content) // 2]
+
+
+def _flip(content: bytes) -> bytes:
+    middle = len(content) // 2
+    return content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
+
+
+@pytest.mark.usefixtures("unharmed")
+@pytest.mark.parametrize("damage", [_cut, _flip, lambda _: b"", lambda _: b"tree\nversion=v4\nnum_class=1\n"])
+@pytest.mark.parametrize("name", ["model.skops", "bundle.json"])
+def test_a_damaged_model_file_is_refused_and_never_crashes(
+    name: str, damage: Callable[[bytes], bytes], own_demo: Demo
+) -> None:
+    (path,) = own_demo.models.rglob(name)
+    path.write_bytes(damage(path.read_bytes()))
+    done = own_demo.run("score", "--as-of", "latest")
+    assert done.code == 3
+    assert f"churn-demo version 1: {name} is not the file that was registered" in done.err
+    assert "roll back to a former version" in done.err
+
+
+@pytest.mark.usefixtures("unharmed")
+class TestServer:
+    @pytest.fixture(autouse=True)
+    def _impatient(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "2")
+        monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+
+    @pytest.fixture
+    def closed(self) -> str:
+        """An address where nobody listens."""
+        with socket.socket() as found:
+            found.bind(("127.0.0.1", 0))
+            return f"http://127.0.0.1:{found.getsockname()[1]}"
+
+    @pytest.mark.parametrize("stage", ["validate", "features", "train", "explain", "score"])
+    def test_that_is_down_stops_every_stage_before_its_work(
+        self, stage: str, closed: str, own_demo: Demo, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", closed)
+        done = own_demo.run(stage, *(["--as-of", "latest"] if stage == "score" else []))
+        assert done.code == 3
+        assert f"MLflow at {closed} does not answer" in done.err
+        assert "unset MLFLOW_TRACKING_URI" in done.err
+        assert len(done.err.splitlines()) == 1
+
+    def test_that_answers_nonsense_is_down_too(self, own_demo: Demo, monkeypatch: pytest.MonkeyPatch) -> None:
+        class Nonsense(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self.send_response(500)
+                self.end_headers()
+                self.wfile.write(b"<html>oops</html>")
+
+            do_POST = do_GET  # noqa: N815 - the name the server looks for
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        with HTTPServer(("127.0.0.1", 0), Nonsense) as server:
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{server.server_port}")
+            done = own_demo.run("score", "--as-of", "latest")
+            server.shutdown()
+        assert done.code == 3
+        assert "Traceback" not in done.err
+
+
+@pytest.mark.usefixtures("unharmed")
+def test_a_store_that_is_no_database_is_said_to_be_down(own_demo: Demo) -> None:
+    own_demo.database.write_bytes(b"this is no database" * 100)
+    done = own_demo.run("score", "--as-of", "latest")
+    assert done.code == 3
+    assert "does not answer" in done.err
+
+
+@pytest.mark.usefixtures("unharmed")
+def test_artifacts_that_are_gone_are_a_dependency_that_is_down(own_demo: Demo) -> None:
+    shutil.rmtree(own_demo.models / "artifacts" / "models")
+    done = own_demo.run("score", "--as-of", "latest")
+    assert done.code == 3
+    assert "churn-demo version 1" in done.err
