@@ -18,7 +18,8 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from churn.core.errors import ConfigRefused
-from churn.core.settings import ChurnSettings, build_settings
+from churn.core.settings import ChurnSettings
+from churn.core.strict import build_settings
 from churn.core.suggestions import did_you_mean
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -6,19 +6,17 @@ import logging
 
 from churn.core.settings import ChurnSettings
 from churn.integrations.datasets import build_flat_dataset, build_point_in_time_dataset
-from churn.integrations.engine import open_engine
 from churn.integrations.interrupts import interruptible
 from churn.integrations.layers import (
     Layer,
     dataset_key,
     find_dataset,
     read_staged,
-    source_folder,
     write_dataset,
 )
-from churn.integrations.locks import RUN_LOCK, hold_lock
 from churn.integrations.results import StageResult
 from churn.integrations.tracking import stage_run
+from churn.integrations.workplace import layer_engine
 from pipelines.entry import stage_main
 
 log = logging.getLogger(__name__)
@@ -29,9 +27,8 @@ def run(settings: ChurnSettings) -> StageResult:
     result = StageResult()
     staged = read_staged(settings)
     with (
-        hold_lock(source_folder(settings, "datasets") / RUN_LOCK),
+        layer_engine(settings, "datasets") as engine,
         stage_run("features", settings, builds_on=staged.manifest["run_id"]) as tracker,
-        open_engine(settings.engine, source_folder(settings, "scratch")) as engine,
         interruptible(engine),
     ):
         with result.timed("build"):

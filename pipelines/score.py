@@ -6,14 +6,13 @@ import logging
 
 from churn.core.settings import ChurnSettings
 from churn.integrations.datasets import rows_to_score
-from churn.integrations.engine import open_engine
 from churn.integrations.interrupts import interruptible
 from churn.integrations.layers import read_staged, source_folder
-from churn.integrations.locks import RUN_LOCK, hold_lock
 from churn.integrations.publication import publish
 from churn.integrations.registry import load_model
 from churn.integrations.results import StageResult
 from churn.integrations.tracking import stage_run
+from churn.integrations.workplace import layer_engine
 from churn.scoring.batch import ModelMark, check_categories, score_customers, summarise_scores
 from churn.scoring.worklist import build_worklist
 from pipelines.entry import stage_main
@@ -26,9 +25,8 @@ def run(settings: ChurnSettings) -> StageResult:
     result = StageResult()
     staged = read_staged(settings)
     with (
-        hold_lock(source_folder(settings, "lists") / RUN_LOCK),
+        layer_engine(settings, "lists") as engine,
         stage_run("score", settings) as tracker,
-        open_engine(settings.engine, source_folder(settings, "scratch")) as engine,
         interruptible(engine),
     ):
         model = load_model(settings, settings.scoring.version)

@@ -5,13 +5,12 @@ from __future__ import annotations
 import logging
 
 from churn.core.settings import ChurnSettings
-from churn.integrations.engine import open_engine
 from churn.integrations.interrupts import interruptible
-from churn.integrations.layers import open_tables, source_folder, write_staged
-from churn.integrations.locks import RUN_LOCK, hold_lock
+from churn.integrations.layers import open_tables, write_staged
 from churn.integrations.results import StageResult
 from churn.integrations.sources import explain_engine_error, open_source
 from churn.integrations.tracking import stage_run
+from churn.integrations.workplace import layer_engine
 from churn.snapshots.grid import measure_coverage
 from churn.staging.stage import stage_tables
 from pipelines.entry import stage_main
@@ -24,9 +23,8 @@ def run(settings: ChurnSettings) -> StageResult:
     result = StageResult()
     source = settings.source
     with (
-        hold_lock(source_folder(settings, "staged") / RUN_LOCK),
+        layer_engine(settings, "staged") as engine,
         stage_run("validate", settings) as tracker,
-        open_engine(settings.engine, source_folder(settings, "scratch")) as engine,
         interruptible(engine),
     ):
         with result.timed("read_and_check"):

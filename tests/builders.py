@@ -16,17 +16,10 @@ import ibis.expr.types as ir
 
 from churn.core.contract import CONTRACT, DELAY
 from churn.core.errors import DataRefused
-from churn.core.settings import (
-    ChurnSettings,
-    CohortSettings,
-    EngineSettings,
-    FeatureSettings,
-    InputSettings,
-    LabelSettings,
-    SourceSettings,
-    WindowSettings,
-    build_settings,
-)
+from churn.core.problem import CohortSettings, FeatureSettings, LabelSettings, WindowSettings
+from churn.core.settings import ChurnSettings, EngineSettings
+from churn.core.source import InputSettings, SourceSettings
+from churn.core.strict import build_settings
 from churn.features.family import FeatureInputs
 from churn.features.matrix import build_features
 from churn.integrations.engine import open_engine

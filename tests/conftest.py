@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, Phase
 from hypothesis import settings as hypothesis_settings
 
-from churn.core.settings import SourceSettings
+from churn.core.source import SourceSettings
 from churn.integrations.engine import Engine, open_engine
 from tests.builders import ENGINE, Company, copy_company, make_source
 

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from churn.core.errors import OutputFailed
-from churn.core.settings import InputSettings
+from churn.core.source import InputSettings
 from churn.integrations.engine import open_engine
 from churn.integrations.sources import open_source
 from tests.builders import COMPANY, ENGINE, Company

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from churn.core.settings import InputSettings
+from churn.core.source import InputSettings
 from tests.builders import COMPANY, Company, csv_text, select_all
 
 AWKWARD = [

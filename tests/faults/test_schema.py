@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from churn.core.settings import InputSettings
+from churn.core.source import InputSettings
 from tests.builders import COMPANY, Company
 
 EVENTS_WITH_VALUE = "event_id,customer_id,occurred_at,event_type,value\nE1,C1,2024-02-01,login,1\n"

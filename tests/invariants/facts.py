@@ -95,35 +95,46 @@ def _masked(row: Row, table: str, as_of: date) -> Row:
 
 _EDGES = sorted({day - timedelta(days=back) for day in DATES for back in (-8, -1, 0, 1, 7, 8, 14, 15, 30, 31, 60, 61)})
 _DAYS = st.sampled_from(_EDGES) | st.dates(date(2023, 12, 1), date(2024, 6, 15))
-_MOMENTS = st.builds(datetime.combine, _DAYS, st.sampled_from((time(), time(12, 30), time(23, 59, 59, 999_999))))
+_MOMENTS = st.builds(datetime.combine, _DAYS, st.sampled_from((time(), time(12), time(23, 59, 59, 999_999))))
 _MINUTES = st.builds(datetime.combine, _DAYS, st.sampled_from((time(), time(12, 30), time(23, 59))))
 _DELAY_US = st.sampled_from(DELAYS).map(lambda delay: delay // MICROSECOND)
 _WHO = st.sampled_from(CUSTOMERS)
-_MAYBE = st.booleans()
+_EDGE_FACTS = tuple(
+    (midnight(day) - delay + step * MICROSECOND, delay // MICROSECOND)
+    for day in DATES
+    for delay in DELAYS
+    for step in (-1, 0, 1)
+)
+"""When a fact happened and how much later it was known; a third of all are known at an as-of instant, give or take."""
+_WHEN = st.tuples(_MOMENTS, _DELAY_US) | st.tuples(_MOMENTS, _DELAY_US) | st.sampled_from(_EDGE_FACTS)
 
 
 def _optional(values: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     return st.none() | values
 
 
-_EVENT = st.fixed_dictionaries(
-    {
-        "customer_id": _WHO,
-        "occurred_at": _MOMENTS,
-        "event_type": st.sampled_from((*EVENT_TYPES, "other")),
-        "value": _optional(st.integers(-3, 9).map(float)),
-        DELAY: _DELAY_US,
+@st.composite
+def _events(draw: st.DrawFn) -> Row:
+    at, delay = draw(_WHEN)
+    return {
+        "customer_id": draw(_WHO),
+        "occurred_at": at,
+        "event_type": draw(st.sampled_from((*EVENT_TYPES, "other"))),
+        "value": draw(_optional(st.integers(-3, 9).map(float))),
+        DELAY: delay,
     }
-)
-_PAYMENT = st.fixed_dictionaries(
-    {
-        "customer_id": _WHO,
-        "attempted_at": _MOMENTS,
-        "amount": st.integers(1, 99).map(float),
-        "status": st.sampled_from(("succeeded", "failed", "refunded", "disputed")),
-        DELAY: _DELAY_US,
+
+
+@st.composite
+def _payments(draw: st.DrawFn) -> Row:
+    at, delay = draw(_WHEN)
+    return {
+        "customer_id": draw(_WHO),
+        "attempted_at": at,
+        "amount": draw(st.integers(1, 99).map(float)),
+        "status": draw(st.sampled_from(("succeeded", "failed", "refunded", "disputed"))),
+        DELAY: delay,
     }
-)
 
 
 @st.composite
@@ -142,7 +153,7 @@ def _tickets(draw: st.DrawFn) -> Row:
 
 @st.composite
 def _subscriptions(draw: st.DrawFn) -> Row:
-    started = draw(_MOMENTS)
+    started, delay = draw(_WHEN)
     length = draw(_optional(st.sampled_from((0, 1, 7, 14, 15, 30, 45, 90)).map(lambda d: timedelta(days=d))))
     return {
         "customer_id": draw(_WHO),
@@ -154,7 +165,7 @@ def _subscriptions(draw: st.DrawFn) -> Row:
         "trial_ends_at": draw(_optional(_MOMENTS)),
         "cancel_requested_at": draw(_optional(_MOMENTS)),
         "end_reason": draw(st.sampled_from((None, "voluntary", "involuntary", "switched"))) if length else None,
-        DELAY: draw(_DELAY_US),
+        DELAY: delay,
     }
 
 
@@ -179,7 +190,9 @@ def _customers(draw: st.DrawFn) -> list[Row]:
 
 def rows_of(table: str, most: int) -> st.SearchStrategy[list[Row]]:
     """Return lists of facts of one table; ids follow the order in which rows are drawn."""
-    one = {"events": _EVENT, "tickets": _tickets(), "payments": _PAYMENT, "subscriptions": _subscriptions()}[table]
+    one = {"events": _events(), "tickets": _tickets(), "payments": _payments(), "subscriptions": _subscriptions()}[
+        table
+    ]
     key = {"tickets": "ticket_id", "payments": "payment_id", "subscriptions": "subscription_id"}.get(table)
 
     def numbered(rows: list[Row]) -> list[Row]:

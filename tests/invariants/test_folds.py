@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from churn.core.errors import DataRefused
-from churn.core.settings import SplitSettings, WindowSettings
+from churn.core.problem import WindowSettings
+from churn.core.settings import SplitSettings
 from churn.core.windows import outcome_window
 from churn.snapshots.splits import customer_folds, split_dates, temporal_fold
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 
 from churn.core.contract import DELAY
-from churn.core.settings import CohortSettings, LabelSettings
+from churn.core.problem import CohortSettings, LabelSettings
 from churn.snapshots.cohort import build_candidates
 from churn.snapshots.labels import build_labels
 from tests.builders import make_grid, make_windows

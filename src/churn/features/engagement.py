@@ -11,7 +11,7 @@ import ibis
 import ibis.expr.types as ir
 
 from churn.core.errors import ConfigRefused
-from churn.core.settings import EventTypeSettings
+from churn.core.source import EventTypeSettings
 from churn.core.windows import days_between
 from churn.features.family import FamilyTable, FeatureInputs, Measure
 from churn.features.segments import Lookback, plan_segments, roll_up_days, sum_segments

@@ -9,7 +9,8 @@ from typing import Any
 import ibis.expr.types as ir
 
 from churn.core.contract import DELAY
-from churn.core.settings import FeatureSettings, SourceSettings
+from churn.core.problem import FeatureSettings
+from churn.core.source import SourceSettings
 from churn.core.windows import days_before_expression, first_visible_date
 from churn.features.catalog import Feature
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ibis
 import ibis.expr.types as ir
 
-from churn.core.settings import SourceSettings
+from churn.core.source import SourceSettings
 from churn.features.catalog import Catalog, Feature
 
 

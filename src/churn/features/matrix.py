@@ -11,7 +11,7 @@ import ibis.expr.types as ir
 
 from churn.core.contract import DELAY
 from churn.core.errors import DataRefused
-from churn.core.settings import FeatureSettings
+from churn.core.problem import FeatureSettings
 from churn.core.windows import first_visible_date
 from churn.features.catalog import Catalog, Feature
 from churn.features.engagement import build_engagement

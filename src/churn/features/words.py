@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import yaml
 
-from churn.core.settings import EventTypeSettings
+from churn.core.source import EventTypeSettings
 from churn.features.catalog import Feature
 
 CATALOG_FILE = "catalog.yaml"

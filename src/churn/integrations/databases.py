@@ -15,7 +15,7 @@ import ibis.expr.datatypes as dt
 import pyarrow.parquet as pq
 
 from churn.core.errors import ChurnError, ConfigRefused, DataRefused, DependencyDown
-from churn.core.settings import InputSettings
+from churn.core.source import InputSettings
 from churn.core.suggestions import did_you_mean
 from churn.integrations.engine import Engine, quoted
 from churn.integrations.raw_files import first_line

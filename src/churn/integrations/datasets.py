@@ -12,7 +12,9 @@ import ibis.expr.types as ir
 import pandas as pd
 
 from churn.core.errors import DataRefused
-from churn.core.settings import ChurnSettings, Problem, build_settings
+from churn.core.problem import Problem
+from churn.core.settings import ChurnSettings
+from churn.core.strict import build_settings
 from churn.features.catalog import Catalog
 from churn.features.family import FeatureInputs
 from churn.features.flat import describe_flat, flat_labels

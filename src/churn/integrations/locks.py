@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ from pathlib import Path
 from churn.core.errors import RunLocked
 from churn.integrations.store import output_errors
 
-RUN_LOCK = ".run.lock"  # held by a stage from its start to its end, in the folder of the layer it writes
+RUN_LOCK, WRITE_LOCK = ".run.lock", ".lock"
 
 
 @contextmanager
@@ -45,3 +46,30 @@ def hold_lock(path: Path, *, wait_seconds: float = 0.0) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def own_layer(folder: Path, scratch: Path) -> Iterator[None]:
+    """Hold a layer's folder for a stage, from its start to its end.
+
+    What a killed run left half-made in it, and in the stage's scratch folder, is removed first: the lock says that
+    nobody is at work there.
+
+    Raises
+    ------
+    RunLocked
+        When another run holds it.
+    """
+    with hold_lock(folder / RUN_LOCK):
+        with output_errors(folder):
+            for left in (*folder.glob(".*"), *scratch.glob("*")):
+                if left.name not in (RUN_LOCK, WRITE_LOCK):
+                    _remove(left)
+        yield
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

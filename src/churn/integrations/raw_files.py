@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO
 
 from churn.core.errors import DataRefused
-from churn.core.settings import InputSettings
+from churn.core.source import InputSettings
 from churn.core.suggestions import did_you_mean
 from churn.integrations.engine import Engine, quoted
 from churn.integrations.store import output_errors

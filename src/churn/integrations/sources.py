@@ -8,7 +8,7 @@ import re
 import ibis.expr.types as ir
 
 from churn.core.errors import DataRefused
-from churn.core.settings import SourceSettings
+from churn.core.source import SourceSettings
 from churn.core.suggestions import did_you_mean
 from churn.integrations.databases import database_relation
 from churn.integrations.engine import Engine, identifier

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from churn.core.settings import ChurnSettings, Problem
+from churn.core.problem import Problem
+from churn.core.settings import ChurnSettings
 from churn.features.catalog import Catalog
 from churn.modeling.bundle import Bundle
 from churn.modeling.fit import Candidate, fit_bundle, recency_rule, require_outcomes

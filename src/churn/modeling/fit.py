@@ -12,7 +12,7 @@ from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 
 from churn.core.errors import DataRefused
-from churn.core.settings import SourceSettings
+from churn.core.source import SourceSettings
 from churn.features.catalog import Catalog
 from churn.modeling.bundle import Bundle
 from churn.modeling.calibration import fit_calibrator

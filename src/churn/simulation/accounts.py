@@ -47,9 +47,7 @@ def customers_table(life: BlockLife, names: pa.Array) -> pa.Table:
         _person(word, int(first), int(last))
         for word, first, last in zip(language, traits.first_name, traits.last_name, strict=True)
     ]
-    parent = np.where(
-        traits.first_name % 12 == 0, life.first // 4 + traits.last_name % max(life.n // 3, 1), -1
-    )
+    parent = np.where(traits.first_name % 12 == 0, life.first // 4 + traits.last_name % max(life.n // 3, 1), -1)
     single = np.arange(life.first, life.first + life.n)
     return pa.table(
         {
@@ -82,9 +80,7 @@ def _person(language: str, first: int, last: int) -> tuple[str, str]:
 def subscriptions_table(life: BlockLife, names: pa.Array) -> pa.Table:
     """Return one row per subscription and terms, in order of start; a running one has no end."""
     terms = joined(life.record.terms)
-    own = (
-        terms["started"] >= life.signed_up[terms["customer"].astype(np.int64)]
-    )  # not a burn-in predecessor's
+    own = terms["started"] >= life.signed_up[terms["customer"].astype(np.int64)]  # not a burn-in predecessor's
     order = np.flatnonzero(own)[np.lexsort((terms["started"][own], terms["customer"][own]))]
     terms = {name: values[order] for name, values in terms.items()}
     start = life.settings.start_date
@@ -100,20 +96,14 @@ def subscriptions_table(life: BlockLife, names: pa.Array) -> pa.Table:
             "billing_period_months": pa.array(terms["period"].astype(np.int64)),
             "started_at": instants(start, terms["started"].astype(np.float64)),
             "ended_at": instants(start, ended, ended < FOREVER),
-            "trial_ends_at": instants(
-                start, terms["trial_end"].astype(np.float64), terms["trial_end"] != NEVER
-            ),
-            "cancel_requested_at": instants(
-                start, terms["requested"].astype(np.float64), terms["requested"] != NEVER
-            ),
+            "trial_ends_at": instants(start, terms["trial_end"].astype(np.float64), terms["trial_end"] != NEVER),
+            "cancel_requested_at": instants(start, terms["requested"].astype(np.float64), terms["requested"] != NEVER),
             "end_reason": coded(np.minimum(reason, INVOLUNTARY), END_REASONS, reason != RUNNING),
         }
     )
 
 
-def payments_table(
-    dynamics: Dynamics, life: BlockLife, names: pa.Array, first_number: int, block: int
-) -> pa.Table:
+def payments_table(dynamics: Dynamics, life: BlockLife, names: pa.Array, first_number: int, block: int) -> pa.Table:
     """Return one row per payment attempt in order of time; a few successful ones are refunded later."""
     record, settings = life.record, dynamics.settings
     rng = generator(settings.seed, Purpose.BILLING, block)
@@ -204,9 +194,7 @@ def _end_of_spell(record: Trajectory, n: int, customer: Ints, spell: Ints) -> np
     ends = np.full((3, n), FOREVER)
     gone: Columns = joined(record.departures)
     if gone:
-        ends[gone["spell"].astype(np.int64), gone["customer"].astype(np.int64)] = gone["ended"].astype(
-            np.float64
-        )
+        ends[gone["spell"].astype(np.int64), gone["customer"].astype(np.int64)] = gone["ended"].astype(np.float64)
     return np.asarray(ends[spell, customer])
 
 

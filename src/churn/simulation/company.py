@@ -81,18 +81,12 @@ def simulate_company(settings: SimulationSettings, output_dir: Path, truth_dir: 
 
 def _check_apart(output: Path, truth: Path) -> None:
     if output == truth or output in truth.parents or truth in output.parents:
-        raise ConfigRefused(
-            [f"the truth ({truth}) must lie apart from the tables ({output}): neither in the other"]
-        )
+        raise ConfigRefused([f"the truth ({truth}) must lie apart from the tables ({output}): neither in the other"])
 
 
 def _summary(rows: Counter[str], seconds: float) -> SimulationSummary:
     tables = {name: count for name, count in sorted(rows.items()) if ":" not in name}
-    truth = {
-        name.removeprefix("truth:"): count
-        for name, count in sorted(rows.items())
-        if name.startswith("truth:")
-    }
+    truth = {name.removeprefix("truth:"): count for name, count in sorted(rows.items()) if name.startswith("truth:")}
     return SimulationSummary(tables, truth, rows["left:voluntary"], rows["left:involuntary"], seconds)
 
 

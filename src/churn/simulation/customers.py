@@ -129,9 +129,7 @@ def _draw_seats(rng: np.random.Generator, settings: SimulationSettings, typical:
     return np.where(typical > 1, np.clip(drawn, 1, 300), 1).astype(np.float32)
 
 
-def _draw_terms(
-    rng: np.random.Generator, settings: SimulationSettings, start: Days, annual: Flags
-) -> dict[str, Days]:
+def _draw_terms(rng: np.random.Generator, settings: SimulationSettings, start: Days, annual: Flags) -> dict[str, Days]:
     journey = settings.journey
     tried = uniform(rng, start.size) < journey.trial_share
     trial_end = np.where(tried, start + journey.trial_days, NEVER)

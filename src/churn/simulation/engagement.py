@@ -35,18 +35,14 @@ def draw_events(dynamics: Dynamics, traits: Traits, record: Trajectory, block: i
         week, customer = np.nonzero(counts)
         repeat = counts[week, customer]
         parts.append(
-            _draw_one(
-                rng, dynamics, traits, record, kind, np.repeat(week, repeat), np.repeat(customer, repeat)
-            )
+            _draw_one(rng, dynamics, traits, record, kind, np.repeat(week, repeat), np.repeat(customer, repeat))
         )
     merged = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     order = np.argsort(merged["moment"], kind="stable")
     return {name: values[order] for name, values in merged.items()}
 
 
-def _rates(
-    dynamics: Dynamics, traits: Traits, record: Trajectory, event: EventSettings, feature: int
-) -> Floats:
+def _rates(dynamics: Dynamics, traits: Traits, record: Trajectory, event: EventSettings, feature: int) -> Floats:
     calendar = dynamics.calendar
     weeks = slice(calendar.at(0), calendar.at(record.weeks))
     log_rate = np.full((record.weeks, traits.size), np.log(max(event.weekly_rate, 1e-9)), np.float32)
@@ -100,9 +96,7 @@ def _values(
     return np.round(np.clip(drawn, value.low, value.high), 1).astype(np.float32)
 
 
-def events_table(
-    dynamics: Dynamics, names: pa.Array, events: Columns, first_number: int, seated: bool
-) -> pa.Table:
+def events_table(dynamics: Dynamics, names: pa.Array, events: Columns, first_number: int, seated: bool) -> pa.Table:
     """Return events in contract form; `names` are the customer ids, `first_number` makes the event ids unique."""
     from churn.simulation.arrow import clock
 

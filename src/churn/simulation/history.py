@@ -34,11 +34,7 @@ def live_block(dynamics: Dynamics, block: int) -> tuple[BlockLife, Trajectory]:
     life = BlockLife(dynamics, block)
     truth = settings.truth
     for week in range(-settings.burn_in_weeks, settings.weeks):
-        if (
-            week >= 0
-            and 7 * week >= truth.first_day
-            and (7 * week - truth.first_day) % truth.cadence_days == 0
-        ):
+        if week >= 0 and 7 * week >= truth.first_day and (7 * week - truth.first_day) % truth.cadence_days == 0:
             life.keep_snapshot(week)
         life.pass_week(week)
     end = 7 * settings.weeks
@@ -200,11 +196,7 @@ class BlockLife:
         draws = uniform(self.rng, (2, self.n))
         settled = self.active & (traits.start_day < 7 * week - 30)
         down = settled & (draws[0] < journey.downgrade_weekly * np.exp(np.float32(0.9) * level[PRICE]))
-        up = (
-            settled
-            & ~down
-            & (1 - draws[0] < journey.upgrade_weekly * np.exp(np.float32(-0.6) * level[HABIT]))
-        )
+        up = settled & ~down & (1 - draws[0] < journey.upgrade_weekly * np.exp(np.float32(-0.6) * level[HABIT]))
         wanted = np.clip(traits.plan + up.astype(np.int64) - down, 0, len(self.settings.plans) - 1)
         day = 7 * week + 7 * draws[1].astype(np.float64)
         ratio = calendar.price_ratio[at]
@@ -237,11 +229,7 @@ class BlockLife:
         if not where.size:
             return
         first = self.term_start[where] == self.traits.start_day[where]
-        notice = (
-            (self.traits.notice_weeks[where] > 0)
-            & (self.decision_day[where] < FOREVER)
-            & (reason != SWITCHED)
-        )
+        notice = (self.traits.notice_weeks[where] > 0) & (self.decision_day[where] < FOREVER) & (reason != SWITCHED)
         self.record.terms.append(
             {
                 "customer": where,
@@ -292,9 +280,7 @@ class BlockLife:
         return {
             "customer": gone,
             "spell": self.spell[gone].copy(),
-            "decided": np.where(
-                self.end_reason[gone] == VOLUNTARY, self.decision_day[gone], self.end_day[gone]
-            ),
+            "decided": np.where(self.end_reason[gone] == VOLUNTARY, self.decision_day[gone], self.end_day[gone]),
             "ended": self.end_day[gone].copy(),
             "reason": self.end_reason[gone].copy(),
             "cause": self.end_cause[gone].copy(),

@@ -69,9 +69,7 @@ def look_ahead(
             parts += hazards * counted[:, None]
         if dynamics.calendar.campaign[dynamics.calendar.at(week + ahead)] >= 0:
             open_to: Flags = np.ones((n, truth.paths), np.bool_)
-            assign(
-                dynamics, wide.start_day, paths, week + ahead, open_to, _paired(uniform(rng, (n, half)), 1)
-            )
+            assign(dynamics, wide.start_day, paths, week + ahead, open_to, _paired(uniform(rng, (n, half)), 1))
         noise = _paired(innovations(rng, (dynamics.moves.size, n, half)), 0)
         advance(dynamics, wide, paths, week + ahead, noise, _paired(uniform(rng, (n, half)), 1))
     paying, stages, hazard = _pay_ahead(dynamics, traits, past_due, week, weeks)

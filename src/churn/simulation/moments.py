@@ -45,9 +45,7 @@ def draw_moments(
     return np.asarray(begin + hour * HOUR_MICROSECONDS + inside // 1_000_000 * 1_000_000)
 
 
-def there_at(
-    settings: SimulationSettings, record: Trajectory, week: Ints, customer: Ints, moment: Ints
-) -> Flags:
+def there_at(settings: SimulationSettings, record: Trajectory, week: Ints, customer: Ints, moment: Ints) -> Flags:
     """Return whether the customer was there at each moment."""
     begin = epoch_microseconds(settings.start_date) + week * WEEK_MICROSECONDS
     day = (moment - begin) / DAY_MICROSECONDS

@@ -73,9 +73,7 @@ def messages_table(dynamics: Dynamics, names: pa.Array, messages: Columns, first
     """Return messages in contract form; what happens after the end of the history is null."""
     end = _end(dynamics)
     n = messages["customer"].size
-    told = {
-        name: clock(messages[name], messages[name] < end) for name in ("opened", "clicked", "unsubscribed")
-    }
+    told = {name: clock(messages[name], messages[name] < end) for name in ("opened", "clicked", "unsubscribed")}
     return pa.table(
         {
             "message_id": ids("m", (np.int64(first_number) + np.arange(n), 12, "")),
@@ -95,9 +93,7 @@ def _end(dynamics: Dynamics) -> int:
     return epoch_microseconds(dynamics.settings.start_date) + dynamics.settings.weeks * WEEK_MICROSECONDS
 
 
-def draw_responses(
-    dynamics: Dynamics, traits: Traits, record: Trajectory, tickets: Columns, block: int
-) -> Columns:
+def draw_responses(dynamics: Dynamics, traits: Traits, record: Trajectory, tickets: Columns, block: int) -> Columns:
     """Draw survey answers of a block: regular NPS, CSAT and CES after tickets, and the reason given on leaving."""
     rng = generator(dynamics.settings.seed, Purpose.OUTREACH, block + (1 << 31))
     parts = [
@@ -109,9 +105,7 @@ def draw_responses(
     keep = merged["moment"].astype(np.int64) < _end(dynamics)
     order = np.argsort(merged["moment"][keep], kind="stable")
     answers = {name: values[keep][order] for name, values in merged.items()}
-    return answers | {
-        "language": language_of(dynamics.settings, traits, answers["customer"].astype(np.int64))
-    }
+    return answers | {"language": language_of(dynamics.settings, traits, answers["customer"].astype(np.int64))}
 
 
 def _nps(rng: np.random.Generator, dynamics: Dynamics, traits: Traits, record: Trajectory) -> Columns:
@@ -154,9 +148,7 @@ def _cancellations(rng: np.random.Generator, dynamics: Dynamics, record: Traject
     gone, outreach = joined(record.departures), dynamics.settings.outreach
     if not gone:
         return {}
-    asked = (gone["reason"] == VOLUNTARY) & (
-        rng.random(gone["reason"].size) < outreach.cancellation_answer_share
-    )
+    asked = (gone["reason"] == VOLUNTARY) & (rng.random(gone["reason"].size) < outreach.cancellation_answer_share)
     asked &= gone["decided"].astype(np.float64) >= 0
     where = np.flatnonzero(asked)
     cause = gone["cause"][where].astype(np.int64)
@@ -196,9 +188,7 @@ def _answers(
     }
 
 
-def responses_table(
-    dynamics: Dynamics, names: pa.Array, answers: Columns, first_number: int, block: int
-) -> pa.Table:
+def responses_table(dynamics: Dynamics, names: pa.Array, answers: Columns, first_number: int, block: int) -> pa.Table:
     """Return survey answers in contract form."""
     n = answers["customer"].size
     rng = generator(dynamics.settings.seed, Purpose.OUTREACH, block + (1 << 30))

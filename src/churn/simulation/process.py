@@ -48,10 +48,7 @@ class States:
     def spread(self, paths: int) -> States:
         """Return each customer's states repeated on a new last axis, one copy per path."""
         return States(
-            **{
-                field.name: np.repeat(getattr(self, field.name)[..., None], paths, axis=-1)
-                for field in fields(self)
-            }
+            **{field.name: np.repeat(getattr(self, field.name)[..., None], paths, axis=-1) for field in fields(self)}
         )
 
 
@@ -195,9 +192,9 @@ def advance(
     """
     extra = (1,) * (states.moving.ndim - 1)
     rows = dynamics.moves
-    states.moving[rows] = states.moving[rows] * dynamics.keep[rows].reshape(
-        -1, *extra
-    ) + noise * dynamics.noise[rows].reshape(-1, *extra)
+    states.moving[rows] = states.moving[rows] * dynamics.keep[rows].reshape(-1, *extra) + noise * dynamics.noise[
+        rows
+    ].reshape(-1, *extra)
     states.shock *= dynamics.fade.reshape(-1, *extra)
     sunk = states.pending * dynamics.sinking.reshape(-1, *extra)
     states.shock += sunk
@@ -219,9 +216,7 @@ def _add_incidents(dynamics: Dynamics, traits: Traits, states: States, week: int
         states.pending[CHANGE] += calendar.policy[at] * traits.policy_exposure
     ended = (traits.promotion_end_day >= 7 * week) & (traits.promotion_end_day < 7 * week + 7)
     if ended.any():
-        states.pending[PRICE] += ended.astype(np.float32) * np.float32(
-            dynamics.settings.journey.promotion_shock
-        )
+        states.pending[PRICE] += ended.astype(np.float32) * np.float32(dynamics.settings.journey.promotion_shock)
 
 
 def outage_exposure(traits: Traits) -> Floats:

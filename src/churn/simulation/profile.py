@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from churn.core.contract import CAUSES
-from churn.core.settings import Share, StrictSettings
+from churn.core.strict import Share, StrictSettings
 from churn.core.suggestions import did_you_mean
 from churn.simulation.taxonomy import ACTION_NAMES, STATE_CAUSES
 
@@ -22,11 +22,7 @@ Shares = dict[str, Annotated[float, Field(gt=0, le=1)]]
 
 def unknown_causes(names: Mapping[str, object]) -> list[str]:
     """Return one line per name that is no state-driven cause, with the nearest one that is."""
-    return [
-        f"unknown cause '{name}'{did_you_mean(name, STATE_CAUSES)}"
-        for name in names
-        if name not in STATE_CAUSES
-    ]
+    return [f"unknown cause '{name}'{did_you_mean(name, STATE_CAUSES)}" for name in names if name not in STATE_CAUSES]
 
 
 class _Loaded(StrictSettings):

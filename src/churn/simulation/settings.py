@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from churn.core.settings import Share, StrictSettings
+from churn.core.strict import Share, StrictSettings
 from churn.core.suggestions import did_you_mean
 from churn.simulation.profile import (
     CalendarSettings,
@@ -143,9 +143,7 @@ class SimulationSettings(StrictSettings):
     def _cause_problems(self) -> list[str]:
         missing = [f"causes: '{name}' is missing" for name in STATE_CAUSES if name not in self.causes]
         episodes = sum(cause.episode_weekly for cause in self.causes.values())
-        too_many = (
-            [f"causes: episode_weekly adds up to {episodes:.2f}; at most 0.4"] if episodes > 0.4 else []
-        )
+        too_many = [f"causes: episode_weekly adds up to {episodes:.2f}; at most 0.4"] if episodes > 0.4 else []
         return [*unknown_causes(self.causes), *missing, *too_many]
 
     def _share_problems(self) -> list[str]:

@@ -39,9 +39,7 @@ def staged_folder(final: Path) -> Iterator[Path]:
         yield partial
         _put_in_place(partial, final)
     except OSError as error:
-        raise OutputFailed(
-            f"cannot write {final}: {error.strerror or error}. Nothing was changed there"
-        ) from error
+        raise OutputFailed(f"cannot write {final}: {error.strerror or error}. Nothing was changed there") from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
         os.close(handle)
@@ -56,9 +54,7 @@ def check_replaceable(final: Path) -> None:
     manifest = final / MANIFEST
     is_ours = manifest.is_file() and json.loads(manifest.read_text()).get("kind") == KIND
     if not is_ours and any(final.iterdir()):
-        raise OutputFailed(
-            f"{final} holds something that is no simulated company; give another folder or empty it"
-        )
+        raise OutputFailed(f"{final} holds something that is no simulated company; give another folder or empty it")
 
 
 def _claim(partial: Path) -> int:
@@ -72,9 +68,7 @@ def _claim(partial: Path) -> int:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         os.close(handle)
-        raise RunLocked(
-            f"another simulation is writing {partial.name[1:-8]}; retry when it is done"
-        ) from error
+        raise RunLocked(f"another simulation is writing {partial.name[1:-8]}; retry when it is done") from error
     for left in partial.iterdir():
         shutil.rmtree(left) if left.is_dir() else left.unlink()
     return handle

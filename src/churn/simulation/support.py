@@ -18,6 +18,7 @@ SUPPORT, EXPERIENCE = cause_index("poor_support"), cause_index("poor_experience"
 CHANNELS = ("email", "chat", "phone")
 PRIORITIES = ("low", "normal", "high", "urgent")
 MISFILED_SHARE = 0.12
+WORST = np.float32(3.0)  # beyond that a ticket would wait for years
 UNANSWERED = np.iinfo(np.int64).max
 
 
@@ -34,7 +35,7 @@ def draw_tickets(dynamics: Dynamics, traits: Traits, record: Trajectory, block: 
     week, customer, category, theme, harm = (a[kept] for a in (week, customer, category, theme, harm))
     opened = opened[kept]
     standing = np.maximum(record.severity[week, SUPPORT, customer], 0)
-    badness = harm + np.float32(0.6) * standing
+    badness = np.minimum(harm + np.float32(0.6) * standing, WORST)
     unhappy = record.severity[week, EXPERIENCE, customer]
     tickets = {
         "customer": customer,
@@ -86,9 +87,7 @@ def _handling(rng: np.random.Generator, opened: Ints, badness: Floats) -> Column
     return {"answered": answered, "resolved": resolved, "reopened": reopened, "escalated": escalated}
 
 
-def _verdict(
-    rng: np.random.Generator, dynamics: Dynamics, resolved: Ints, badness: Floats, unhappy: Floats
-) -> Columns:
+def _verdict(rng: np.random.Generator, dynamics: Dynamics, resolved: Ints, badness: Floats, unhappy: Floats) -> Columns:
     n = resolved.size
     asked = uniform(rng, n) < dynamics.settings.outreach.ticket_answer_share
     mood = 4.4 - 0.9 * badness - 0.6 * unhappy + 0.6 * rng.standard_normal(n)
@@ -96,17 +95,14 @@ def _verdict(
     return {"csat": np.clip(np.round(mood), 1, 5), "csat_at": at}
 
 
-def tickets_table(
-    dynamics: Dynamics, names: pa.Array, tickets: Columns, first_number: int, block: int
-) -> pa.Table:
+def tickets_table(dynamics: Dynamics, names: pa.Array, tickets: Columns, first_number: int, block: int) -> pa.Table:
     """Return tickets in contract form, as known at the end of the history: what comes later is null."""
     settings = dynamics.settings
     end = epoch_microseconds(settings.start_date) + settings.weeks * WEEK_MICROSECONDS
     rng = generator(settings.seed, Purpose.SUPPORT, block + (1 << 31))
     n = tickets["customer"].size
     told = {
-        name: clock(tickets[name], tickets[name] < end)
-        for name in ("answered", "resolved", "reopened", "escalated")
+        name: clock(tickets[name], tickets[name] < end) for name in ("answered", "resolved", "reopened", "escalated")
     }
     rated = tickets["csat_at"] < end
     return pa.table(

@@ -96,9 +96,7 @@ def build_calendar(settings: SimulationSettings) -> Calendar:
     return calendar
 
 
-def _draw_incidents(
-    rng: np.random.Generator, settings: SimulationSettings, first: int, last: int
-) -> list[Incident]:
+def _draw_incidents(rng: np.random.Generator, settings: SimulationSettings, first: int, last: int) -> list[Incident]:
     spacing = settings.calendar
     features = len(feature_names(settings))
     found: list[Incident] = []
@@ -114,9 +112,7 @@ def _draw_incidents(
     for count, start in enumerate(_start_days(rng, first, last, spacing.feature_removed_weeks)):
         end = start + 7 * spacing.feature_gone_weeks
         size = round(float(rng.uniform(0.7, 1.3)), 2)
-        found.append(
-            Incident("feature_removed", start, end, size, feature=count % features, announced_day=start - 28)
-        )
+        found.append(Incident("feature_removed", start, end, size, feature=count % features, announced_day=start - 28))
     for start in _start_days(rng, first, last, spacing.policy_change_weeks):
         size = round(float(rng.uniform(0.7, 1.3)), 2)
         found.append(Incident("policy_change", start, None, size, announced_day=start - 28))
@@ -135,9 +131,7 @@ def _plan(code: int) -> int | None:
     return None if code < 0 else code
 
 
-def _campaign_weeks(
-    settings: SimulationSettings, weeks: np.typing.NDArray[np.int64]
-) -> np.typing.NDArray[np.int64]:
+def _campaign_weeks(settings: SimulationSettings, weeks: np.typing.NDArray[np.int64]) -> np.typing.NDArray[np.int64]:
     campaigns = settings.campaigns
     since = weeks - campaigns.first_week
     number = since // campaigns.every_weeks

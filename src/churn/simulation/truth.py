@@ -41,9 +41,7 @@ def truth_tables(dynamics: Dynamics, life: BlockLife, names: pa.Array, block: in
             tables["probabilities"].append(_probabilities(dynamics, part, outlook, names))
             if dynamics.settings.truth.effects:
                 tables["effects"].append(_effects(dynamics, part, outlook, names))
-    found = {
-        name: pa.concat_tables(parts, promote_options="default") for name, parts in tables.items() if parts
-    }
+    found = {name: pa.concat_tables(parts, promote_options="default") for name, parts in tables.items() if parts}
     found["departures"] = _departures(dynamics, life, names)
     found["customers"] = pa.table(
         {"customer_id": names, "response_kind": coded(life.traits.response_kind, RESPONSE_KINDS)}

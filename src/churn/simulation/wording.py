@@ -37,9 +37,7 @@ def language_of(settings: SimulationSettings, traits: Traits, customer: Ints) ->
     return np.asarray(codes[traits.country[customer]])
 
 
-def write_texts(
-    rng: np.random.Generator, theme: Ints, language: Ints, there: Flags | None = None
-) -> pa.Array:
+def write_texts(rng: np.random.Generator, theme: Ints, language: Ints, there: Flags | None = None) -> pa.Array:
     """Return one text per row, drawn for its theme (position in `THEMES`) and language; null where not `there`."""
     texts, begins, sizes = _bank()
     group = theme * len(LANGUAGES) + language

@@ -8,7 +8,7 @@ import ibis
 import ibis.expr.types as ir
 
 from churn.core.contract import DELAY
-from churn.core.settings import CohortSettings
+from churn.core.problem import CohortSettings
 from churn.core.windows import days_before_expression, days_between, first_visible_date
 
 EXCLUDED = "excluded_because"

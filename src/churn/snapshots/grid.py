@@ -11,7 +11,8 @@ import ibis.expr.types as ir
 
 from churn.core.contract import CONTRACT
 from churn.core.errors import DataRefused
-from churn.core.settings import LabelSettings, SourceSettings, WindowSettings
+from churn.core.problem import LabelSettings, WindowSettings
+from churn.core.source import SourceSettings
 from churn.core.windows import OutcomeWindow, automatic_grid, date_grid, days_before, outcome_window
 
 

@@ -12,7 +12,7 @@ from datetime import date
 import ibis
 import ibis.expr.types as ir
 
-from churn.core.settings import LabelSettings
+from churn.core.problem import LabelSettings
 from churn.snapshots.cohort import qualifying_days
 
 LEFT_OUT = "left_out_because"

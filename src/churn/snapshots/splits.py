@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 
 from churn.core.errors import DataRefused
-from churn.core.settings import SplitSettings, WindowSettings
+from churn.core.problem import WindowSettings
+from churn.core.settings import SplitSettings
 from churn.core.windows import before_embargo
 
 

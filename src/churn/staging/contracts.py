@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from churn.core.contract import CONTRACT, Column, Kind, TableContract
-from churn.core.settings import SourceSettings
+from churn.core.source import SourceSettings
 
 _KIND_OF_ROLE: dict[str, Kind] = {
     "category": "text", "number": "number", "segment": "text", "protected": "text", "group": "id"

@@ -10,7 +10,7 @@ import ibis.expr.types as ir
 
 from churn.core.contract import LARGEST, TableContract
 from churn.core.errors import EXAMPLE_IDS, DataRefused
-from churn.core.settings import SourceSettings
+from churn.core.source import SourceSettings
 from churn.staging.typing import NOTE, RULE
 
 

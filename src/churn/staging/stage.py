@@ -11,7 +11,7 @@ import ibis.expr.types as ir
 
 from churn.core.contract import DELAY, TableContract
 from churn.core.errors import DataRefused
-from churn.core.settings import SourceSettings
+from churn.core.source import SourceSettings
 from churn.staging.contracts import contract_of
 from churn.staging.rules import RULES, count_marks, example_ids, refuse_broken
 from churn.staging.typing import NOTE, RULE, type_columns, unlisted_columns

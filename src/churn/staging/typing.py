@@ -16,7 +16,7 @@ import ibis.expr.types as ir
 
 from churn.core.contract import LARGEST, Column, TableContract
 from churn.core.errors import DataRefused
-from churn.core.settings import SourceSettings
+from churn.core.source import SourceSettings
 from churn.core.suggestions import did_you_mean
 
 RULE, NOTE = "broken_rule", "noted"

@@ -7,18 +7,10 @@ import pytest
 from pydantic import ValidationError
 
 from churn.core.errors import ConfigRefused
-from churn.core.settings import (
-    DateRange,
-    EngineSettings,
-    InputSettings,
-    ModelSettings,
-    PathSettings,
-    PolicySettings,
-    ScoringSettings,
-    SourceSettings,
-    WindowSettings,
-    build_settings,
-)
+from churn.core.problem import DateRange, WindowSettings
+from churn.core.settings import EngineSettings, ModelSettings, PathSettings, PolicySettings, ScoringSettings
+from churn.core.source import InputSettings, SourceSettings
+from churn.core.strict import build_settings
 from tests.builders import make_settings, make_source, make_windows
 
 WINDOWS = {"lead_days": 7, "horizon_days": 30, "embargo_days": 37, "cadence_days": 30, "observation_days": 90}

@@ -7,7 +7,7 @@ import math
 import pytest
 
 from churn.core.errors import ConfigRefused
-from churn.core.settings import EventTypeSettings
+from churn.core.source import EventTypeSettings
 from churn.features.engagement import build_engagement
 from tests.builders import features_of, make_inputs, make_source, staged_table
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from churn.core.errors import ConfigRefused
-from churn.core.settings import AttributeSettings
+from churn.core.source import AttributeSettings
 from churn.features.profile import build_profile, customers_as_of
 from tests.builders import by_key, features_of, make_inputs, make_source, staged_table
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from churn.core.errors import ConfigRefused, DataRefused, DependencyDown
-from churn.core.settings import InputSettings
+from churn.core.source import InputSettings
 from churn.integrations.databases import database_relation
 from churn.integrations.sources import open_source
 from churn.staging.stage import stage_tables

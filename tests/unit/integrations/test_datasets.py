@@ -8,7 +8,9 @@ import pandas as pd
 import pytest
 
 from churn.core.errors import DataRefused
-from churn.core.settings import ChurnSettings, DateRange, InputSettings
+from churn.core.problem import DateRange
+from churn.core.settings import ChurnSettings
+from churn.core.source import InputSettings
 from churn.features.catalog import Catalog
 from churn.integrations.datasets import (
     Dataset,

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from churn.core.errors import DataRefused
-from churn.core.settings import InputSettings
+from churn.core.source import InputSettings
 from churn.integrations.raw_files import explain_csv_error, files_relation, find_files, first_line
 
 

@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from churn.core.errors import DataRefused
-from churn.core.settings import InputSettings
+from churn.core.source import InputSettings
 from churn.integrations.sources import explain_engine_error, open_source
 from tests.builders import make_source, plain
 

@@ -8,7 +8,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from churn.core.errors import DataRefused
-from churn.core.settings import InputSettings, SourceSettings
+from churn.core.source import InputSettings, SourceSettings
 from churn.features.catalog import Catalog
 from churn.modeling.fit import Candidate, describe_typical, fit_bundle, recency_rule, require_outcomes
 from churn.snapshots.splits import Fold

@@ -57,8 +57,9 @@ class TestAlarm:
         with pytest.raises(DataRefused) as refused:
             raise_leak_alarm({"fine": 0.8, "refund": 0.97, "cancel_reason": 1.0}, 0.95)
         assert refused.value.code == "suspected_leak"
-        assert "2 single features rank the outcome above AUC 0.95: cancel_reason (AUC 1.000), refund (AUC 0.970)" in str(
-            refused.value
+        assert (
+            "2 single features rank the outcome above AUC 0.95: cancel_reason (AUC 1.000), refund (AUC 0.970)"
+            in str(refused.value)
         )
         assert "leave it out of the mapping" in str(refused.value)
 

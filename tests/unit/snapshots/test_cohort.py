@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from churn.core.settings import CohortSettings
+from churn.core.problem import CohortSettings
 from churn.snapshots.cohort import build_candidates, build_snapshots, qualifying_days
 from tests.builders import cohort_of, make_grid, plain, staged_table
 

@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 from churn.core.errors import DataRefused
-from churn.core.settings import DateRange, LabelSettings
+from churn.core.problem import DateRange, LabelSettings
 from churn.snapshots.grid import (
     Coverage,
     check_as_of_date,

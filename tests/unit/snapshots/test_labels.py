@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from churn.core.settings import CohortSettings, LabelSettings
+from churn.core.problem import CohortSettings, LabelSettings
 from churn.snapshots.labels import build_spells
 from tests.builders import label_of, make_windows, plain, staged_table
 

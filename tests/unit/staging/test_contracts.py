@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from churn.core.contract import CONTRACT
-from churn.core.settings import InputSettings
+from churn.core.source import InputSettings
 from churn.staging.contracts import contract_of
 from tests.builders import make_source
 

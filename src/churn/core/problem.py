@@ -1,0 +1,81 @@
+"""Settings of the problem: who is asked about, what counts as leaving, on which dates, from which features."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from churn.core.strict import Days, PositiveDays, StrictSettings
+
+
+class CohortSettings(StrictSettings):
+    """Who is asked about on a date: active then, old enough, not yet decided."""
+
+    active: Literal["subscription", "events"]
+    min_tenure_days: Days = 0
+    active_days: PositiveDays = 90
+    qualifying_events: list[str] = []
+
+
+class LabelSettings(StrictSettings):
+    """What counts as leaving."""
+
+    kind: Literal["contractual", "inactivity"]
+    grace_days: Days = 0
+    qualifying_events: list[str] = []
+
+
+class DateRange(StrictSettings):
+    """As-of dates `first, first + cadence_days, ...` up to `last` inclusive."""
+
+    first: date
+    last: date
+
+    @model_validator(mode="after")
+    def _ordered(self) -> DateRange:
+        if self.last < self.first:
+            raise ValueError(f"last ({self.last}) is before first ({self.first})")
+        return self
+
+
+class WindowSettings(StrictSettings):
+    """Which dates are asked about, what may be known, and where the outcome is read (all in days)."""
+
+    lead_days: Days
+    horizon_days: PositiveDays
+    embargo_days: Days
+    cadence_days: PositiveDays
+    observation_days: PositiveDays
+    history_days: Days = 90
+    max_dates: Annotated[int, Field(ge=1)] = 24
+    as_of: list[DateRange] = []
+
+    @model_validator(mode="after")
+    def _embargo_covers_label(self) -> WindowSettings:
+        if self.embargo_days < self.lead_days + self.horizon_days:
+            raise ValueError(
+                f"embargo_days ({self.embargo_days}) must be at least lead_days + horizon_days "
+                f"({self.lead_days + self.horizon_days}), else training labels reach into the test dates"
+            )
+        return self
+
+
+class FeatureSettings(StrictSettings):
+    """Which families of features are built, over which look-back windows."""
+
+    families: list[Literal["engagement", "peers", "support", "subscription", "payments", "profile"]]
+    windows_days: Annotated[list[PositiveDays], Field(min_length=1)]
+    event_types: list[str] = []
+    value_types: list[str] | None = None
+    max_event_types: Annotated[int, Field(ge=1, le=100)] = 12
+
+
+class Problem(StrictSettings):
+    """What is asked: who, which outcome, which dates, which inputs. A model keeps the problem it was trained on."""
+
+    cohort: CohortSettings
+    label: LabelSettings
+    windows: WindowSettings
+    features: FeatureSettings
