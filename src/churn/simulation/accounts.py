@@ -121,7 +121,7 @@ def payments_table(dynamics: Dynamics, life: BlockLife, names: pa.Array, first_n
     customer = np.concatenate([customer, customer[back]])[order]
     amount = np.concatenate([amount, amount[back]])[order]
     code = np.concatenate([code, np.zeros(int(back.sum()), np.int64)])[order]
-    attempted = instants(settings.start_date, day[order])
+    attempted = instants(settings.start_date, np.asarray(day[order], np.float64))
     return pa.table(
         {
             "payment_id": ids("P", (np.int64(first_number) + np.arange(order.size), 11, "")),

@@ -93,7 +93,7 @@ def draw_traits(rng: np.random.Generator, settings: SimulationSettings, start_da
         lasting=lasting,
         affinity=_normal(rng, (len(feature_names(settings)), n), settings.affinity_sd),
         unexplained=np.exp(_normal(rng, n, settings.unexplained_sd)),
-        activity=_normal(rng, n, settings.activity_sd) + np.float32(0.15) * (np.log(seats) - np.log(typical)),
+        activity=_normal(rng, n, settings.activity_sd) + np.float32(0.15) * _log(seats / typical),
         policy_exposure=policy * np.exp(_normal(rng, n, 0.2)),
         start_day=start_day,
         period_months=np.where(annual, 12, 1).astype(np.float32),
@@ -110,9 +110,17 @@ def draw_traits(rng: np.random.Generator, settings: SimulationSettings, start_da
         company_size=np.ceil(seats * np.exp(np.abs(_normal(rng, n, 1.0)))).astype(np.int64),
         first_name=rng.integers(0, 1 << 30, n),
         last_name=rng.integers(0, 1 << 30, n),
-        **groups,
-        **terms,
+        segment=groups["segment"],
+        channel=groups["channel"],
+        country=groups["country"],
+        trial_end_day=terms["trial_end_day"],
+        anchor_day=terms["anchor_day"],
+        promotion_end_day=terms["promotion_end_day"],
     )
+
+
+def _log(values: Floats) -> Floats:
+    return np.asarray(np.log(values), dtype=np.float32)
 
 
 def _normal(rng: np.random.Generator, shape: int | tuple[int, ...], sd: float) -> Floats:
@@ -121,7 +129,7 @@ def _normal(rng: np.random.Generator, shape: int | tuple[int, ...], sd: float) -
 
 def _logit_normal(rng: np.random.Generator, n: int, middle: float, sd: float) -> Floats:
     logit = np.float32(np.log(middle / (1 - middle))) + _normal(rng, n, sd)
-    return (1 / (1 + np.exp(-logit))).astype(np.float32)
+    return np.asarray(1 / (1 + np.exp(-logit)), dtype=np.float32)
 
 
 def _draw_seats(rng: np.random.Generator, settings: SimulationSettings, typical: Floats) -> Floats:

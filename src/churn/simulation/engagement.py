@@ -54,7 +54,7 @@ def _rates(dynamics: Dynamics, traits: Traits, record: Trajectory, event: EventS
     if event.feature:
         log_rate += traits.affinity[feature] + np.float32(-2.5) * calendar.removed[weeks, feature, None]
     rates = np.exp(log_rate, out=log_rate)
-    return rates * np.where(record.leaving_soon, NOTICE_USE, np.float32(1)) * record.alive
+    return np.asarray(rates * np.where(record.leaving_soon, NOTICE_USE, np.float32(1)) * record.alive)
 
 
 def _draw_one(
@@ -93,7 +93,7 @@ def _values(
     for cause, loading in value.loadings.items():
         log_value += np.float32(loading) * record.severity[week, cause_index(cause), customer]
     drawn = np.float32(value.median) * np.exp(log_value)
-    return np.round(np.clip(drawn, value.low, value.high), 1).astype(np.float32)
+    return np.asarray(np.round(np.clip(drawn, value.low, value.high), 1), dtype=np.float32)
 
 
 def events_table(dynamics: Dynamics, names: pa.Array, events: Columns, first_number: int, seated: bool) -> pa.Table:

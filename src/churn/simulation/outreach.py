@@ -5,17 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from churn.simulation.arrow import clock, coded, epoch_microseconds, ids, numbers
+from churn.simulation.arrow import DAY_MICROSECONDS, clock, coded, epoch_microseconds, ids, numbers
 from churn.simulation.customers import Traits
 from churn.simulation.history import VOLUNTARY
-from churn.simulation.moments import (
-    DAY_MICROSECONDS,
-    WEEK_MICROSECONDS,
-    draw_moments,
-    later,
-    next_batch,
-    there_at,
-)
+from churn.simulation.moments import WEEK_MICROSECONDS, draw_moments, later, next_batch, there_at
 from churn.simulation.process import Dynamics
 from churn.simulation.randomness import Purpose, generator, poisson, uniform
 from churn.simulation.taxonomy import STATE_CAUSES, VOLUNTARY_CAUSES, Floats, Ints, cause_index
@@ -162,7 +155,7 @@ def _cancellations(rng: np.random.Generator, dynamics: Dynamics, record: Traject
         gone["customer"][where],
         moment,
         "cancellation",
-        np.zeros(where.size),
+        np.zeros(where.size, np.float32),
         theme,
         rng.random(where.size) < 0.6,
     )

@@ -44,7 +44,7 @@ CLOSINGS = {
     "ja": ("ご確認ください。", "よろしくお願いします。", "ご回答をお待ちしています。", "以上です。"),
 }
 
-BODIES = {
+BODIES: dict[str, dict[str, tuple[str, ...]]] = {
     "low_engagement": {
         "en": (
             "How do I get started with reports? We never finished the setup.",

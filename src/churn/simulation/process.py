@@ -226,7 +226,7 @@ def outage_exposure(traits: Traits) -> Floats:
 
 def feature_exposure(traits: Traits, feature: int) -> Floats:
     """Return how much losing a feature is felt: by how much more than others one uses it."""
-    return np.clip(np.float32(2.0) * traits.affinity[feature], 0, np.float32(2.5))
+    return np.asarray(np.clip(np.float32(2.0) * traits.affinity[feature], 0, np.float32(2.5)))
 
 
 def _add_episodes(dynamics: Dynamics, states: States, week: int, draw: Floats) -> tuple[Ints, Floats]:

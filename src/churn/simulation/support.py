@@ -32,7 +32,8 @@ def draw_tickets(dynamics: Dynamics, traits: Traits, record: Trajectory, block: 
     week, customer, category, theme, harm = _openings(rng, dynamics, traits, record)
     opened = draw_moments(rng, dynamics.settings, traits, week, customer)
     kept = there_at(dynamics.settings, record, week, customer, opened)
-    week, customer, category, theme, harm = (a[kept] for a in (week, customer, category, theme, harm))
+    week, customer, category, theme = (codes[kept] for codes in (week, customer, category, theme))
+    harm = harm[kept]
     opened = opened[kept]
     standing = np.maximum(record.severity[week, SUPPORT, customer], 0)
     badness = np.minimum(harm + np.float32(0.6) * standing, WORST)

@@ -147,7 +147,7 @@ def _diary(dynamics: Dynamics, life: BlockLife, names: pa.Array) -> pa.Table:
     week, customer = np.nonzero(there)
     columns = {
         "customer_id": names.take(pa.array(customer)),
-        "week_start": instants(dynamics.settings.start_date, 7.0 * week),
+        "week_start": instants(dynamics.settings.start_date, 7.0 * week.astype(np.float64)),
     }
     for row, cause in enumerate(STATE_CAUSES):
         columns[f"severity_{cause}"] = numbers(life.record.severity[week, row, customer])
