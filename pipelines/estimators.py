@@ -31,7 +31,7 @@ def build_candidates(settings: ChurnSettings) -> tuple[Candidate, Candidate]:
 def build_candidate(model: ModelSettings) -> Candidate:
     """Return the candidate that a model group describes."""
     estimator = hydra.utils.instantiate(model.estimator)
-    return Candidate(model.name, model.encoding, estimator, (), model.stopping_rounds, model.monotone)
+    return Candidate(model.name, model.encoding, estimator, (), model.stopping_rounds, model.monotone, model.inputs)
 
 
 def _problems(key: str, model: ModelSettings) -> list[str]:

@@ -15,6 +15,7 @@ STAGES = {
     "validate": "stage a source: read, type, check, reject, report",
     "features": "snapshots, labels, features and the training matrix",
     "train": "fit, calibrate, measure, register, perhaps promote",
+    "backtest": "how steady a model is: folds that roll through the dates before the test dates",
     "explain": "why a version scores as it does",
     "score": "scores and list of one date (--as-of D)",
     "oracle": "a scored date of the simulated company beside its truth (--as-of D)",

@@ -28,6 +28,8 @@ class SplitSettings(StrictSettings):
     folds: Annotated[int, Field(ge=2, le=20)] = 5
     calibration_share: Annotated[float, Field(gt=0, lt=0.5)] = 0.15
     seed: int = 0
+    backtest_folds: Annotated[int, Field(ge=2, le=20)] = 4
+    backtest_dates: Annotated[int, Field(ge=1)] = 1
 
 
 class ModelSettings(StrictSettings):
@@ -37,6 +39,7 @@ class ModelSettings(StrictSettings):
     encoding: Literal["trees", "linear"]
     stopping_rounds: Annotated[int, Field(ge=1)] | None = None
     monotone: bool = False
+    inputs: Literal["all", "recency"] = "all"
     estimator: dict[str, Any]
 
     @model_validator(mode="after")

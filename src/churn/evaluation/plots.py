@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -84,5 +84,15 @@ def plot_gain(rows: pd.DataFrame, probabilities: Mapping[str, np.ndarray], capac
         axes.plot(*_thin(depth[order], caught), color=colour, label=name)  # type: ignore[attr-defined]
     axes.plot([0, 1], [0, 1], color="black", lw=0.8, ls=":", label="chance")  # type: ignore[attr-defined]
     axes.axvline(min(capacity / sizes.mean(), 1), color="#e08e0b", lw=1, label="the team's capacity")  # type: ignore[attr-defined]
+    axes.legend()  # type: ignore[attr-defined]
+    return figure
+
+
+def plot_folds(folds: Mapping[str, np.ndarray], names: Sequence[str], metric: str) -> Figure:
+    """Return one metric from fold to fold, one line per model."""
+    figure, axes = _figure(f"Backtest: {metric} from fold to fold", "", metric)
+    for colour, (model, values) in zip(COLOURS, folds.items(), strict=False):
+        axes.plot(range(len(names)), values, "o-", color=colour, label=model)  # type: ignore[attr-defined]
+    axes.set_xticks(range(len(names)), [name.removeprefix("fold-") for name in names])  # type: ignore[attr-defined]
     axes.legend()  # type: ignore[attr-defined]
     return figure

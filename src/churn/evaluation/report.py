@@ -40,7 +40,8 @@ class Report:
     def flat(self) -> dict[str, float]:
         """Return metrics for MLflow: `auc`, `auc_low`, `auc_high`, ... of the first model, others as `<model>_auc`.
 
-        The first model has no prefix, so that runs of different models compare under one name.
+        The first model has no prefix, so that runs of different models compare under one name. What is not a number is
+        left out for the others (a rule that gives everybody one probability has no calibration slope), never for it.
         """
         values: dict[str, float] = {}
         for number, (model, metrics) in enumerate(self.metrics.items()):
@@ -48,7 +49,7 @@ class Report:
             for name, estimate in metrics.items():
                 ends = ((f"{prefix}{name}", estimate.value), (f"{prefix}{name}_low", estimate.low),
                         (f"{prefix}{name}_high", estimate.high))  # fmt: skip
-                values |= {key: value for key, value in ends if np.isfinite(value)}
+                values |= {key: value for key, value in ends if not number or np.isfinite(value)}
         return values
 
 
@@ -127,6 +128,13 @@ def build_report(
         if other != first
     }
     return Report(metrics, against, len(rows), int(rows["churned"].sum()))
+
+
+def measure_models(
+    rows: pd.DataFrame, probabilities: Mapping[str, np.ndarray], capacity: int
+) -> dict[str, dict[str, float]]:
+    """Return every metric of every model on the same rows, without intervals."""
+    return {name: _Measured(rows, p, None, capacity).measure() for name, p in probabilities.items()}
 
 
 def resample_customers(customer_ids: pd.Series, settings: EvaluationSettings) -> Iterator[np.ndarray]:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
+import re
+import zipfile
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +18,7 @@ from churn.modeling.calibration import Calibrator
 
 MODEL_FILE = "model.skops"
 BUNDLE_FILE = "bundle.json"
+OBJECT_ID = re.compile(r'(?<="__id__": )\d+|(?<=")\d+(?=\.[a-z]+")')
 TRUSTED = [
     "collections.OrderedDict",
     "lightgbm.basic.Booster",
@@ -25,10 +30,8 @@ TRUSTED = [
 
 def write_bundle(bundle: Bundle, folder: Path) -> str:
     """Write a bundle into a folder and return the checksum that its reader must present."""
-    import skops.io as skops
-
     folder.mkdir(parents=True, exist_ok=True)
-    skops.dump(bundle.pipeline, folder / MODEL_FILE)
+    (folder / MODEL_FILE).write_bytes(_skops_bytes(bundle.pipeline))
     content = {
         "calibrator": bundle.calibrator.to_dict(),
         "catalog": bundle.catalog.to_rows(),
@@ -42,6 +45,30 @@ def write_bundle(bundle: Bundle, folder: Path) -> str:
     }
     write_json(folder / BUNDLE_FILE, content)
     return sha256_of(folder / BUNDLE_FILE)
+
+
+def _skops_bytes(pipeline: Any) -> bytes:
+    """Return the skops file of a pipeline, with equal bytes for equal models.
+
+    skops names objects by their address in memory and dates its files: addresses become numbers in order, dates fixed.
+    """
+    import skops.io as skops
+
+    names: dict[str, str] = {}
+    numbers = count(1)
+
+    def numbered(found: re.Match[str]) -> str:
+        return names.setdefault(found[0], str(next(numbers)))
+
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(skops.dumps(pipeline))) as former, zipfile.ZipFile(out, "w") as stable:
+        schema = OBJECT_ID.sub(numbered, former.read("schema.json").decode())
+        parts = {name: former.read(name) for name in former.namelist() if name != "schema.json"}
+        renamed = {OBJECT_ID.sub(numbered, f'"{name}"').strip('"'): content for name, content in parts.items()}
+        for name in sorted(renamed):
+            stable.writestr(zipfile.ZipInfo(name), renamed[name])
+        stable.writestr(zipfile.ZipInfo("schema.json"), schema)
+    return out.getvalue()
 
 
 def read_bundle(folder: Path, checksum: str) -> Bundle:

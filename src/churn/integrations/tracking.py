@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import math
 import os
 import re
 import socket
@@ -22,7 +23,7 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
-from churn.core.errors import ChurnError, DependencyDown, OutputFailed, Terminated
+from churn.core.errors import ChurnError, DataRefused, DependencyDown, OutputFailed, Terminated
 from churn.core.settings import ChurnSettings, TrackingSettings
 from churn.integrations.locks import hold_lock
 
@@ -51,8 +52,16 @@ class Tracker:
         self._send("set_tags", {key: str(value) for key, value in tags.items()})
 
     def metrics(self, values: Mapping[str, float]) -> None:
-        """Log metrics; values that are not there (None) are left out."""
-        self._send("log_metrics", {key: float(value) for key, value in values.items() if value is not None})
+        """Log metrics; values that are not there (None) are left out.
+
+        Raises
+        ------
+        DataRefused
+            When a value is not a finite number: a run with such a figure must not look like a good one.
+        """
+        there = {key: float(value) for key, value in values.items() if value is not None}
+        require_finite(there)
+        self._send("log_metrics", there)
 
     def params(self, values: Mapping[str, object]) -> None:
         """Log parameters, long values cut."""
@@ -92,6 +101,24 @@ class Tracker:
 
         with store_errors(self.settings.tracking):
             getattr(mlflow, call)(*arguments, **options)
+
+
+def require_finite(metrics: Mapping[str, float]) -> None:
+    """Refuse metrics that are not finite numbers.
+
+    Raises
+    ------
+    DataRefused
+        Naming them.
+    """
+    odd = [f"{name} is {value}" for name, value in metrics.items() if not math.isfinite(value)]
+    if odd:
+        raise DataRefused(
+            f"{len(odd)} metrics are no numbers: {', '.join(odd[:5])}",
+            code="metric_not_finite",
+            remedy="Too few rows or churners to measure on, or probabilities that do not vary: take more dates, or "
+            "another model",
+        )
 
 
 @contextmanager
@@ -196,6 +223,27 @@ def stage_run(stage: str, settings: ChurnSettings, builds_on: str | None = None)
         mlflow.end_run("FINISHED")
 
 
+@contextmanager
+def child_run(parent: Tracker, name: str, **tags: object) -> Iterator[Tracker]:
+    """Open a run inside an open one, for one fold or one trial; it ends as its block does."""
+    import mlflow
+
+    stated = {key: str(value) for key, value in tags.items()} | {PROCESS_TAG: _process_name()}
+    with store_errors(parent.settings.tracking):
+        experiment_id = mlflow.get_run(parent.run_id).info.experiment_id
+        run = mlflow.start_run(
+            experiment_id=experiment_id, run_name=name, nested=True, parent_run_id=parent.run_id, tags=stated
+        )
+    tracker = Tracker(run.info.run_id, parent.settings)
+    try:
+        yield tracker
+    except BaseException as error:
+        _end_failed(tracker, error)
+        raise
+    with store_errors(parent.settings.tracking):
+        mlflow.end_run("FINISHED")
+
+
 def _end_failed(tracker: Tracker, error: BaseException) -> None:
     """End a run with what went wrong; that matters more than a store that cannot be told of it."""
     import mlflow
@@ -227,7 +275,7 @@ def _origin(stage: str, settings: ChurnSettings, builds_on: str | None) -> dict[
 
 
 def _run_name(stage: str, settings: ChurnSettings) -> str:
-    model = f"-{settings.model.name}" if stage == "train" else ""
+    model = f"-{settings.model.name}" if stage in ("train", "backtest", "tune") else ""
     return f"{stage}-{settings.source.name}{model}"
 
 

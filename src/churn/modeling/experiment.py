@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from churn.features.catalog import Catalog
 from churn.modeling.bundle import Bundle
 from churn.modeling.fit import Candidate, fit_bundle, recency_rule, require_outcomes
 from churn.modeling.leaks import raise_leak_alarm, single_feature_aucs
-from churn.snapshots.splits import Fold, customer_folds, split_dates, temporal_fold
+from churn.snapshots.splits import Fold, customer_folds, rolling_folds, split_dates, temporal_fold
 
 ROW_COLUMNS = ["customer_id", "as_of_date", "churned"]
 
@@ -41,6 +41,16 @@ class Experiment:
         return [str(d.date()) for d in sorted(self.test_rows["as_of_date"].unique())]
 
 
+@dataclass(frozen=True)
+class FoldScores:
+    """One fold's test rows, every candidate's probabilities on them, and the bundle of the first candidate."""
+
+    name: str
+    rows: pd.DataFrame
+    probabilities: Mapping[str, np.ndarray]
+    bundle: Bundle
+
+
 def run_experiment(
     matrix: pd.DataFrame,
     catalog: Catalog,
@@ -61,24 +71,44 @@ def run_experiment(
     aucs = single_feature_aucs(matrix.loc[folds[0].fit], catalog)
     raise_leak_alarm(aucs, settings.evaluation.max_single_feature_auc)
     problem = describe_problem(settings, features)
-    rule = recency_rule(catalog, settings.source)
-    candidates = [model, rule, *([baseline] if baseline.name != model.name else [])]
-    parts: list[pd.DataFrame] = []
-    bundle: Bundle | None = None
-    for fold in folds:
-        rows = matrix.loc[fold.test]
-        part = rows.copy()
-        for candidate in candidates:
-            fitted = fit_bundle(matrix, fold, candidate, catalog, settings.calibration.method, problem)
-            part[f"p:{candidate.name}"] = fitted.probability(fitted.raw_score(rows))
-            bundle = fitted if candidate is model else bundle
-        parts.append(part)
+    candidates = line_up(model, baseline, catalog, settings)
+    scored = [score_fold(matrix, fold, candidates, catalog, settings, problem) for fold in folds]
+    bundle = scored[0].bundle
     if len(folds) > 1:
-        bundle = fit_bundle(matrix, _everything(folds[0]), model, catalog, settings.calibration.method, problem)
-    assert bundle is not None  # noqa: S101 - there is at least one fold
-    test = pd.concat(parts, ignore_index=True)
-    probabilities = {c.name: test.pop(f"p:{c.name}").to_numpy() for c in candidates}
+        everything = _everything(folds[0])
+        bundle = fit_bundle(matrix, everything, candidates[0], catalog, settings.calibration.method, problem)
+    test = pd.concat([part.rows for part in scored], ignore_index=True)
+    probabilities = {c.name: np.concatenate([part.probabilities[c.name] for part in scored]) for c in candidates}
     return Experiment(bundle, test, probabilities, aucs, tuple(f.name for f in folds))
+
+
+def line_up(model: Candidate, baseline: Candidate, catalog: Catalog, settings: ChurnSettings) -> list[Candidate]:
+    """Return who is measured: the model, the recency rule, and the baseline unless it is the model itself."""
+    rule = recency_rule(catalog, settings.source)
+    first = replace(model, columns=rule.columns) if model.inputs == "recency" else model
+    return [first, rule, *([baseline] if baseline.name != model.name else [])]
+
+
+def score_fold(
+    matrix: pd.DataFrame,
+    fold: Fold,
+    candidates: Sequence[Candidate],
+    catalog: Catalog,
+    settings: ChurnSettings,
+    problem: Mapping[str, Any],
+) -> FoldScores:
+    """Return the candidates' probabilities on a fold's test rows, fitted and calibrated on its other rows."""
+    rows = matrix.loc[fold.test]
+    bundles = [fit_bundle(matrix, fold, c, catalog, settings.calibration.method, problem) for c in candidates]
+    probabilities = {b.model_name: b.probability(b.raw_score(rows)) for b in bundles}
+    return FoldScores(fold.name, rows, probabilities, bundles[0])
+
+
+def backtest_folds(matrix: pd.DataFrame, settings: ChurnSettings) -> list[Fold]:
+    """Return the folds of a backtest: rolling origins before the test dates, or the folds by customer."""
+    if settings.split.kind == "by_customer":
+        return build_folds(matrix, settings)
+    return rolling_folds(matrix, settings.split, settings.windows)
 
 
 def build_folds(matrix: pd.DataFrame, settings: ChurnSettings) -> list[Fold]:

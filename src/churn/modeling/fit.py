@@ -29,7 +29,7 @@ class Candidate:
     """An estimator to be fitted: its name, how inputs are encoded, the unfitted object, and the columns it may use.
 
     With `stopping_rounds` the number of trees is chosen on the later fit rows; with `monotone` LightGBM keeps to the
-    directions of the catalogue.
+    directions of the catalogue; with `inputs` of `recency` the one column of the recency rule is all it may use.
     """
 
     name: str
@@ -38,6 +38,7 @@ class Candidate:
     columns: tuple[str, ...] = ()
     stopping_rounds: int | None = None
     monotone: bool = False
+    inputs: Literal["all", "recency"] = "all"
 
 
 def recency_rule(catalog: Catalog, source: SourceSettings) -> Candidate:

@@ -15,6 +15,8 @@ from churn.core.problem import WindowSettings
 from churn.core.settings import SplitSettings
 from churn.core.windows import before_embargo
 
+LEAST_BACKTEST_FOLDS = 2
+
 
 @dataclass(frozen=True)
 class Fold:
@@ -76,6 +78,43 @@ def temporal_fold(rows: pd.DataFrame, parts: DateSplit) -> Fold:
     dates = rows["as_of_date"]
     masks = [dates.isin([pd.Timestamp(d) for d in p]).to_numpy() for p in (parts.fit, parts.calibrate, parts.test)]
     return Fold("temporal", *masks)
+
+
+def rolling_folds(rows: pd.DataFrame, split: SplitSettings, windows: WindowSettings) -> list[Fold]:
+    """Return the folds of a backtest, earliest first; none of them sees the test dates of the split.
+
+    The dates before the test dates (an embargo apart) are walked back, `backtest_dates` at a time: each fold measures
+    on the last of what is left, calibrates and fits on what lies before, with the same embargoes as the split itself.
+    The measured dates of one fold may enter the fit of a later fold, never of an earlier one.
+
+    Raises
+    ------
+    DataRefused
+        When the dates do not suffice for two folds.
+
+    References
+    ----------
+    Tashman 2000, Out-of-sample tests of forecasting accuracy: rolling origins.
+    """
+    dates = [d.date() for d in sorted(rows["as_of_date"].unique())]
+    earlier = before_embargo(dates, split_dates(dates, split, windows).test[0], windows.embargo_days)
+    step = split.model_copy(update={"test_from": None, "test_dates": split.backtest_dates})
+    folds: list[Fold] = []
+    for back in range(split.backtest_folds):
+        try:
+            parts = split_dates(earlier[: len(earlier) - back * split.backtest_dates], step, windows)
+        except DataRefused:
+            break
+        fold = temporal_fold(rows, parts)
+        folds.append(Fold(f"fold-{parts.test[0]}", fold.fit, fold.calibrate, fold.test))
+    if len(folds) < LEAST_BACKTEST_FOLDS:
+        raise DataRefused(
+            f"{len(earlier)} labelled as-of dates before the test dates give {len(folds)} of the "
+            f"{LEAST_BACKTEST_FOLDS} folds that show a spread, {windows.embargo_days} days apart",
+            code="too_few_dates",
+            remedy="Export a longer history, or lower split.test_dates or split.calibration_dates",
+        )
+    return folds[::-1]
 
 
 def customer_folds(groups: pd.Series, split: SplitSettings) -> list[Fold]:

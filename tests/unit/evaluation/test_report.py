@@ -86,12 +86,14 @@ class TestReport:
         report = build_report(rows, {"m": np.array([0.5, 0.5])}, SETTINGS, 1, value=np.array([1.0, 9.0]))
         assert report.metrics["m"]["precision_at_capacity"].value == 1.0
 
-    def test_flat_leaves_out_what_is_not_a_number(self) -> None:
+    def test_flat_leaves_out_what_is_not_a_number_but_never_for_the_model_itself(self) -> None:
         rows, knows, _ = _test_rows()
-        flat = build_report(rows, {"constant": np.full(len(knows), 0.3)}, SETTINGS, 5).flat()
+        constant = np.full(len(knows), 0.3)
+        flat = build_report(rows, {"knows": knows, "constant": constant}, SETTINGS, 5).flat()
         assert "constant_calibration_slope" not in flat
-        assert {"auc", "auc_low", "auc_high"} <= set(flat)
+        assert {"constant_auc", "auc", "auc_low", "auc_high"} <= set(flat)
         assert np.isfinite(list(flat.values())).all()
+        assert np.isnan(build_report(rows, {"constant": constant}, SETTINGS, 5).flat()["calibration_slope"])
 
     def test_row_order_never_matters(self) -> None:
         rows, knows, _ = _test_rows()

@@ -16,7 +16,7 @@ from mlflow.entities import Run
 
 from churn.core.errors import DataRefused, DependencyDown, OutputFailed, Terminated
 from churn.core.settings import ChurnSettings
-from churn.integrations.tracking import PROCESS_TAG, connect, describe_settings, stage_run
+from churn.integrations.tracking import PROCESS_TAG, child_run, connect, describe_settings, stage_run
 from pipelines.composition import compose
 from tests.pipelines.demo import IGNORED
 
@@ -272,3 +272,36 @@ class TestConnection:
         (tmp_path / "file").write_text("not a folder")
         with pytest.raises(OutputFailed):
             connect(_settings(tmp_path, f"paths.models={tmp_path / 'file' / 'models'}"))
+
+
+class TestChildRuns:
+    def test_lie_inside_the_stage_and_take_their_own_figures(self, settings: ChurnSettings) -> None:
+        with stage_run("backtest", settings) as parent:
+            with child_run(parent, "fold-1", fold=1) as child:
+                child.metrics({"auc": 0.7})
+            parent.metrics({"auc": 0.6})
+        inner, outer = _run(settings, child.run_id), _run(settings, parent.run_id)
+        assert inner.data.tags["mlflow.parentRunId"] == parent.run_id
+        assert inner.info.experiment_id == outer.info.experiment_id
+        assert (inner.info.status, inner.data.tags["fold"]) == ("FINISHED", "1")
+        assert (inner.data.metrics["auc"], outer.data.metrics["auc"]) == (0.7, 0.6)
+
+    def test_fail_with_their_stage(self, settings: ChurnSettings) -> None:
+        with (
+            pytest.raises(DataRefused),
+            stage_run("backtest", settings) as parent,
+            child_run(parent, "fold-1") as child,
+        ):
+            raise DataRefused("no", code="broken", remedy="none")
+        assert {_run(settings, run).info.status for run in (parent.run_id, child.run_id)} == {"FAILED"}
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_metric_that_is_no_number_fails_the_run(settings: ChurnSettings, value: float) -> None:
+    with pytest.raises(DataRefused, match="metrics are no numbers: auc is") as refused, \
+            stage_run("train", settings) as tracker:  # fmt: skip
+        tracker.metrics({"auc": value, "log_loss": 0.3})
+    run = _run(settings, tracker.run_id)
+    assert refused.value.code == "metric_not_finite"
+    assert run.info.status == "FAILED"
+    assert (run.data.tags["failure.code"], run.data.metrics) == ("metric_not_finite", {})

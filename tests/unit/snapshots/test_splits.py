@@ -9,7 +9,7 @@ import pytest
 from churn.core.errors import DataRefused
 from churn.core.settings import SplitSettings
 from churn.core.windows import date_grid
-from churn.snapshots.splits import customer_folds, draw_share, split_dates, temporal_fold
+from churn.snapshots.splits import customer_folds, draw_share, rolling_folds, split_dates, temporal_fold
 from tests.builders import days, make_windows
 
 TEMPORAL = SplitSettings(kind="temporal", test_dates=2, calibration_dates=1)
@@ -102,3 +102,39 @@ class TestCustomers:
         draws = [draw_share(str(i), 0) for i in range(500)]
         assert draws == [draw_share(str(i), 0) for i in range(500)]
         assert all(0 <= draw < 1 for draw in draws) and len(set(draws)) == 500
+
+
+class TestRollingFolds:
+    rows = pd.DataFrame({"as_of_date": pd.to_datetime(list(date_grid(date(2023, 1, 1), date(2024, 3, 1), 30)))})
+    split = SplitSettings(kind="temporal", test_dates=2, calibration_dates=1, backtest_folds=3, backtest_dates=2)
+
+    def _dates(self, mask: np.ndarray) -> list[date]:
+        return [d.date() for d in self.rows.loc[mask, "as_of_date"]]
+
+    def test_origins_roll_forward_and_the_test_dates_stay_unread(self):
+        folds = rolling_folds(self.rows, self.split, WINDOWS)
+        final = split_dates([d.date() for d in self.rows["as_of_date"]], self.split, WINDOWS).test
+        assert [len(self._dates(fold.test)) for fold in folds] == [2, 2, 2]
+        measured = [day for fold in folds for day in self._dates(fold.test)]
+        assert measured == sorted(set(measured))
+        assert max(measured) + timedelta(days=WINDOWS.embargo_days) <= min(final)
+        for fold in folds:
+            used = fold.fit | fold.calibrate | fold.test
+            assert max(self._dates(used)) < min(final)
+
+    def test_within_a_fold_parts_lie_an_embargo_apart(self):
+        for fold in rolling_folds(self.rows, self.split, WINDOWS):
+            parts = [self._dates(mask) for mask in (fold.fit, fold.calibrate, fold.test)]
+            for earlier, later in ((parts[0], parts[1]), (parts[1], parts[2])):
+                assert (min(later) - max(earlier)).days >= WINDOWS.embargo_days
+
+    def test_a_fold_carries_the_first_date_it_measures(self):
+        folds = rolling_folds(self.rows, self.split, WINDOWS)
+        assert [fold.name for fold in folds] == [f"fold-{self._dates(fold.test)[0]}" for fold in folds]
+
+    def test_as_many_folds_as_the_dates_allow_but_never_one(self):
+        many = self.split.model_copy(update={"backtest_folds": 20})
+        assert 3 < len(rolling_folds(self.rows, many, WINDOWS)) < 20
+        with pytest.raises(DataRefused, match="give 1 of the 2 folds") as refused:
+            rolling_folds(self.rows.iloc[-9:], self.split, WINDOWS)
+        assert refused.value.code == "too_few_dates"

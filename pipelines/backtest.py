@@ -1,0 +1,70 @@
+"""How steady a model is: rolling-origin folds before the test dates, each a nested run, and the spread over them."""
+
+from __future__ import annotations
+
+import logging
+
+from churn.core.settings import ChurnSettings
+from churn.evaluation.plots import plot_folds
+from churn.evaluation.report import measure_models
+from churn.evaluation.spread import Spread
+from churn.integrations.frames import read_matrix
+from churn.integrations.results import StageResult
+from churn.integrations.tracking import child_run, stage_run
+from churn.modeling.experiment import backtest_folds, describe_problem, line_up, score_fold
+from churn.modeling.fit import require_outcomes
+from pipelines.entry import stage_main
+from pipelines.estimators import build_candidates
+from pipelines.features import ensure_dataset
+
+log = logging.getLogger(__name__)
+DRAWN = ("auc", "average_precision", "log_loss")
+
+
+def run(settings: ChurnSettings) -> StageResult:
+    """Fit and measure the model and its baselines in every fold; nothing is registered, no test date is read."""
+    result = StageResult()
+    models = build_candidates(settings)
+    dataset = ensure_dataset(settings)
+    with stage_run("backtest", settings, builds_on=dataset.manifest["run_id"]) as tracker:
+        tracker.dataset(settings.source.name, dataset.folder, dataset.fingerprint, "backtest")
+        tracker.tag(data_fingerprint=dataset.fingerprint)
+        matrix, catalog = read_matrix(dataset)
+        folds = backtest_folds(matrix, settings)
+        require_outcomes(matrix, folds, settings.evaluation.min_positives)
+        candidates = line_up(*models, catalog, settings)
+        problem = describe_problem(settings, dataset.manifest["features"])
+        measured = {}
+        for number, fold in enumerate(folds, start=1):
+            with child_run(tracker, fold.name, stage="backtest-fold", fold=fold.name) as child:
+                with result.timed(fold.name):
+                    scored = score_fold(matrix, fold, candidates, catalog, settings, problem)
+                measured[fold.name] = measure_models(scored.rows, scored.probabilities, settings.policy.capacity)
+                child.metrics(Spread.of({fold.name: measured[fold.name]}).points())
+            first = measured[fold.name][candidates[0].name]
+            log.info(
+                "[%d/%d] %s: AUC %.4f, log loss %.4f", number, len(folds), fold.name, first["auc"], first["log_loss"]
+            )
+        spread = Spread.of(measured)
+        tracker.metrics(spread.flat())
+        tracker.table(spread.table.to_dict("records"), "folds.json")
+        for metric in DRAWN:
+            lines = {model: spread.values(model, metric) for model in spread.models}
+            tracker.figure(plot_folds(lines, list(measured), metric), metric)
+    for line in spread.lines():
+        log.info("%s", line)
+    result.run_id, result.metrics, result.rows_in = tracker.run_id, spread.flat(), {"matrix": len(matrix)}
+    result.rows_out = {fold.name: int(fold.test.sum()) for fold in folds}
+    result.as_of_dates = sorted({str(d.date()) for fold in folds for d in matrix.loc[fold.test, "as_of_date"].unique()})
+    name = spread.models[0]
+    result.summary = (
+        f"{name}: AUC {spread.describe(name, 'auc')}, log loss {spread.describe(name, 'log_loss')} over "
+        f"{len(folds)} folds; the test dates stay unread"
+    )
+    return result
+
+
+main = stage_main("backtest", ChurnSettings, run)
+
+if __name__ == "__main__":
+    raise SystemExit(main(None))
