@@ -17,28 +17,56 @@ from churn.core.settings import Language
 from churn.features.catalog import Catalog, Feature
 
 NOT_KNOWN: Mapping[Language, str] = {"en": "not known", "ja": "不明"}
+NEARLY = 0.05  # share of the typical value within which a number says nothing
 _ONE = re.compile(r"(?<![\d.,])1 (day|hour|action|month|ticket|payment|kind|time)s\b")
 
 
-def choose_reasons(values: np.ndarray, catalog: Catalog, count: int) -> list[list[Feature]]:
+def choose_reasons(
+    values: np.ndarray, catalog: Catalog, count: int, can_tell: np.ndarray | None = None
+) -> list[list[Feature]]:
     """Return for each row the features that speak for its strongest topics, at most `count`, strongest first.
 
     Parameters
     ----------
     values
         Contributions, shape (rows, features).
+    can_tell
+        Which values are worth quoting (see `tells`), same shape; a topic in which none is stays silent.
     """
     topics = sorted({feature.topic for feature in catalog.features})
     place = {topic: number for number, topic in enumerate(topics)}
     of_feature = np.array([place[feature.topic] for feature in catalog.features])
     by_topic = np.zeros((len(values), len(topics)))
     np.add.at(by_topic.T, of_feature, values.T)
-    order = np.argsort(-by_topic, axis=1, kind="stable")[:, :count]
-    chosen = []
-    for row, best in enumerate(order):
-        raising = [topic for topic in best if by_topic[row, topic] > 0]
-        chosen.append([_speaker(values[row], of_feature == topic, catalog) for topic in raising])
-    return chosen
+    speaking = values if can_tell is None else np.where(can_tell, values, -np.inf)
+    loudest = np.full_like(by_topic, -np.inf)
+    np.maximum.at(loudest.T, of_feature, speaking.T)
+    weight = np.where(loudest > 0, by_topic, -np.inf)
+    order = np.argsort(-weight, axis=1, kind="stable")[:, :count]
+    return [
+        [_speaker(speaking[row], of_feature == topic, catalog) for topic in best if weight[row, topic] > 0]
+        for row, best in enumerate(order)
+    ]
+
+
+def tells(features: pd.DataFrame, catalog: Catalog, typical: Mapping[str, Any]) -> np.ndarray:
+    """Return which values are worth quoting, shape (rows, features).
+
+    A value that is not known is not, nor a number that would be compared with nearly itself ("326 days, typical: 323").
+    """
+    columns = [_tells(features, feature, typical) for feature in catalog.features]
+    return np.column_stack(columns)
+
+
+def _tells(features: pd.DataFrame, feature: Feature, typical: Mapping[str, Any]) -> np.ndarray:
+    quoted = feature.value_of or feature.name
+    if quoted not in features:
+        return np.ones(len(features), dtype=bool)
+    values = features[quoted]
+    usual = typical.get(quoted)
+    if "{typical}" not in feature.reason_en or not isinstance(usual, int | float) or not np.isfinite(usual):
+        return values.notna().to_numpy()
+    return (values - usual).abs().gt(NEARLY * abs(usual)).to_numpy()
 
 
 def _speaker(contributions: np.ndarray, is_member: np.ndarray, catalog: Catalog) -> Feature:

@@ -13,7 +13,7 @@ from churn.core.settings import PolicySettings
 from churn.evaluation.ranking import rank_within_dates
 from churn.explanation.causes import CAUSE_TEXTS, sum_by_cause, top_cause
 from churn.explanation.contributions import explain_rows
-from churn.explanation.reasons import choose_reasons, write_reasons
+from churn.explanation.reasons import choose_reasons, tells, write_reasons
 from churn.modeling.bundle import Bundle
 from churn.modeling.encoding import known_categories
 
@@ -56,7 +56,8 @@ def score_customers(features: pd.DataFrame, bundle: Bundle, policy: PolicySettin
     check_scores(probability, bundle.base_rate)
     mrr = features[MRR].to_numpy(dtype=float) if MRR in features else np.full(len(features), np.nan)
     cause = top_cause(sum_by_cause(explained.values, bundle.catalog))
-    chosen = choose_reasons(explained.values, bundle.catalog, policy.reasons)
+    can_tell = tells(features, bundle.catalog, bundle.typical)
+    chosen = choose_reasons(explained.values, bundle.catalog, policy.reasons, can_tell)
     scores = pd.DataFrame(
         {
             "customer_id": features["customer_id"].to_numpy(),

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from churn.explanation.reasons import choose_reasons, write_reason, write_reasons
+from churn.explanation.reasons import choose_reasons, tells, write_reason, write_reasons
 from churn.features.catalog import Catalog
 from tests.unit.modeling.toys import make_feature
 
@@ -53,6 +53,32 @@ class TestChoice:
     def test_every_row_has_reasons_of_its_own(self) -> None:
         chosen = choose_reasons(np.array([[1.0, 0, 0, 0], [0, 0, 1.0, 0]]), CATALOG, 3)
         assert [[f.name for f in row] for row in chosen] == [["active_30"], ["plan"]]
+
+    def test_a_topic_without_a_telling_value_stays_silent(self) -> None:
+        values, can_tell = np.array([[0.3, 0.4, 0.0, 0.9]]), np.array([[True, False, True, False]])
+        assert [f.name for f in choose_reasons(values, CATALOG, 3, can_tell)[0]] == ["active_30"]
+        values = np.array([[-0.1, 0.4, 0.0, 0.9]])  # what could be told lowers the risk
+        assert [f.name for f in choose_reasons(values, CATALOG, 3, can_tell)[0]] == []
+
+
+class TestTelling:
+    def test_a_number_near_the_typical_one_or_not_known_says_nothing(self) -> None:
+        catalog = Catalog([ACTIVE])
+        features = pd.DataFrame({"active_30": [10.0, 10.4, 10.6, 9.0, np.nan]})
+        assert tells(features, catalog, {"active_30": 10.0}).ravel().tolist() == [False, False, True, True, False]
+
+    def test_any_difference_from_a_typical_zero_tells(self) -> None:
+        told = tells(pd.DataFrame({"active_30": [0.0, 0.1]}), Catalog([ACTIVE]), {"active_30": 0.0})
+        assert told.ravel().tolist() == [False, True]
+
+    def test_a_reason_that_compares_with_nothing_typical_tells_what_is_known(self) -> None:
+        features = pd.DataFrame({"plan": ["pro", None], "tickets": [1.0, np.nan]})
+        told = tells(features, Catalog([PLAN, TICKETS]), {"plan": "pro", "tickets": 1.0})
+        assert told.tolist() == [[True, True], [False, False]]
+
+    def test_a_feature_that_quotes_another_is_judged_by_what_it_quotes(self) -> None:
+        features = pd.DataFrame({"active_30": [np.nan], "active_trend": [0.5]})
+        assert tells(features, Catalog([TREND]), {}).tolist() == [[False]]
 
 
 class TestWords:
