@@ -25,7 +25,8 @@ def run(settings: SimulateSettings) -> StageResult:
     result.rows_out, result.artifacts = summary.rows, {"tables": str(folder), "truth": str(truth)}
     result.summary = (
         f"{summary.rows['customers']:,} customers, {sum(summary.rows.values()):,} rows in {len(summary.rows)} tables; "
-        f"{summary.left_voluntary:,} left by their own will, {summary.left_involuntary:,} by a failed payment"
+        f"{summary.left_voluntary:,} left by their own will, {summary.left_involuntary:,} by a failed payment; "
+        f"read it with source={settings.source.name}"
     )
     return result
 

@@ -11,7 +11,7 @@ from churn.simulation.arrow import clock, coded, ids, instants, numbers
 from churn.simulation.customers import AGE_BANDS, NEVER
 from churn.simulation.history import FOREVER, INVOLUNTARY, RUNNING, SWITCHED, BlockLife
 from churn.simulation.moments import next_batch
-from churn.simulation.phrases import FIRST_NAMES, LAST_NAMES, NOTES
+from churn.simulation.people import FIRST_NAMES, LAST_NAMES, NOTES
 from churn.simulation.process import Dynamics
 from churn.simulation.randomness import Purpose, generator
 from churn.simulation.settings import SimulationSettings

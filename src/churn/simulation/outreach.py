@@ -194,7 +194,9 @@ def responses_table(dynamics: Dynamics, names: pa.Array, answers: Columns, first
             "survey": coded(answers["survey"], SURVEYS),
             "score": numbers(answers["score"], ~leaving),
             "reason": coded(np.maximum(answers["cause"], 0), REASONS, leaving),
-            "text": write_texts(rng, answers["theme"], answers["language"], answers["written"]),
+            "text": write_texts(
+                rng, dynamics.settings.profile, answers["theme"], answers["language"], answers["written"]
+            ),
             "known_at": clock(next_batch(answers["moment"])),
         }
     )

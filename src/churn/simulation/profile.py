@@ -15,6 +15,7 @@ from churn.simulation.taxonomy import ACTION_NAMES, STATE_CAUSES
 Weekly = Annotated[float, Field(ge=0, le=200)]
 Weeks = Annotated[int, Field(ge=1, le=520)]
 Size = Annotated[float, Field(ge=0, le=5)]
+YearDay = Annotated[int, Field(ge=1, le=366)]
 Shift = Annotated[float, Field(ge=-3, le=3)]
 Loadings = dict[str, Shift]
 Shares = dict[str, Annotated[float, Field(gt=0, le=1)]]
@@ -167,7 +168,8 @@ class CardSettings(StrictSettings):
 class CalendarSettings(StrictSettings):
     """What happens to the whole company: mean weeks between two incidents of a kind, and their size.
 
-    A size is the shock to severity at an exposure of 1.
+    A size is the shock to severity at an exposure of 1. Usage and the wish to leave each have a season: the change in
+    log strength on its peak day of the year, and as much below half a year later.
     """
 
     outage_weeks: Weeks
@@ -183,7 +185,9 @@ class CalendarSettings(StrictSettings):
     competitor_launch_weeks: Weeks
     competitor_launch_boost: Annotated[float, Field(ge=1, le=50)]
     usage_season: Annotated[float, Field(ge=0, le=0.8)]
+    usage_peak_day: YearDay
     hazard_season: Annotated[float, Field(ge=0, le=0.8)]
+    hazard_peak_day: YearDay
     weekend_usage: Annotated[float, Field(gt=0, le=5)]
 
 

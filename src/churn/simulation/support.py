@@ -120,7 +120,7 @@ def tickets_table(dynamics: Dynamics, names: pa.Array, tickets: Columns, first_n
             "channel": coded(tickets["channel"], CHANNELS),
             "csat": numbers(tickets["csat"], rated),
             "csat_at": clock(tickets["csat_at"], rated),
-            "text": write_texts(rng, tickets["theme"], tickets["language"]),
+            "text": write_texts(rng, settings.profile, tickets["theme"], tickets["language"]),
             "known_at": clock(next_batch(tickets["opened"])),
         }
     )

@@ -76,7 +76,6 @@ def build_calendar(settings: SimulationSettings) -> Calendar:
     weeks = np.arange(first, last)
     plans, features = len(settings.plans), len(feature_names(settings))
     day = np.array([(settings.start_date + timedelta(weeks=int(w))).timetuple().tm_yday for w in weeks])
-    season = np.cos(2 * np.pi * (day - 30) / 365.25)
     calendar = Calendar(
         first_week=first,
         incidents=tuple(incidents),
@@ -87,13 +86,17 @@ def build_calendar(settings: SimulationSettings) -> Calendar:
         removed=np.zeros((weeks.size, features), np.float32),
         policy=np.zeros(weeks.size, np.float32),
         courting=np.ones(weeks.size, np.float32),
-        usage_season=(settings.calendar.usage_season * season).astype(np.float32),
-        hazard_season=np.exp(settings.calendar.hazard_season * -season).astype(np.float32),
+        usage_season=_season(day, settings.calendar.usage_season, settings.calendar.usage_peak_day),
+        hazard_season=np.exp(_season(day, settings.calendar.hazard_season, settings.calendar.hazard_peak_day)),
         campaign=_campaign_weeks(settings, weeks),
     )
     for incident in incidents:
         _enter(calendar, incident, settings)
     return calendar
+
+
+def _season(day: np.typing.NDArray[np.int64], size: float, peak_day: int) -> Floats:
+    return np.asarray(size * np.cos(2 * np.pi * (day - peak_day) / 365.25), dtype=np.float32)
 
 
 def _draw_incidents(rng: np.random.Generator, settings: SimulationSettings, first: int, last: int) -> list[Incident]:

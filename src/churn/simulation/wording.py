@@ -2,30 +2,36 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
+from importlib import resources
 from itertools import product
 
 import numpy as np
 import pyarrow as pa
+import yaml
 
+from churn.core.contract import CAUSES
 from churn.simulation.customers import Traits
-from churn.simulation.phrases import BODIES, CLOSINGS, DETAILS, OPENINGS
 from churn.simulation.settings import SimulationSettings
 from churn.simulation.taxonomy import Flags, Ints
 
-THEMES = tuple(BODIES)
+THEMES = (*CAUSES, "praise")
 LANGUAGES = ("en", "ja")
+PIECES = ("openings", "bodies", "details", "closings")
 
 
-@lru_cache(maxsize=1)
-def _bank() -> tuple[pa.Array, Ints, Ints]:
-    """Return all texts, and where those of each (theme, language) begin and how many they are."""
+@cache
+def text_bank(profile: str) -> tuple[pa.Array, Ints, Ints]:
+    """Return all texts of a kind of company, and where those of each (theme, language) begin and how many they are."""
+    file = resources.files("churn.simulation").joinpath("phrases", f"{profile}.yaml")
+    phrases = yaml.safe_load(file.read_text(encoding="utf-8"))
     texts: list[str] = []
     begins, sizes = [], []
     for theme, language in product(THEMES, LANGUAGES):
         begins.append(len(texts))
         gap = " " if language == "en" else ""
-        pieces = product(OPENINGS[language], BODIES[theme][language], DETAILS[language], CLOSINGS[language])
+        of_theme = {**phrases, "bodies": phrases["bodies"][theme]}
+        pieces = product(*(of_theme[name][language] for name in PIECES))
         texts += [gap.join(piece for piece in parts if piece) for parts in pieces]
         sizes.append(len(texts) - begins[-1])
     return pa.array(texts, pa.string()), np.array(begins), np.array(sizes)
@@ -37,9 +43,11 @@ def language_of(settings: SimulationSettings, traits: Traits, customer: Ints) ->
     return np.asarray(codes[traits.country[customer]])
 
 
-def write_texts(rng: np.random.Generator, theme: Ints, language: Ints, there: Flags | None = None) -> pa.Array:
+def write_texts(
+    rng: np.random.Generator, profile: str, theme: Ints, language: Ints, there: Flags | None = None
+) -> pa.Array:
     """Return one text per row, drawn for its theme (position in `THEMES`) and language; null where not `there`."""
-    texts, begins, sizes = _bank()
+    texts, begins, sizes = text_bank(profile)
     group = theme * len(LANGUAGES) + language
     chosen = begins[group] + (rng.random(theme.size) * sizes[group]).astype(np.int64)
     return texts.take(pa.array(chosen, mask=None if there is None else ~there))

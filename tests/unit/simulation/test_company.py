@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from churn.core.contract import CONTRACT
 from churn.core.errors import ChurnError, ConfigRefused
 from churn.simulation import company
 from churn.simulation.company import simulate_company
@@ -33,15 +32,6 @@ def simulated(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     work = tmp_path_factory.mktemp("company")
     simulate_company(settings_of(), work / "raw", work / "truth")
     return work / "raw", work / "truth"
-
-
-def test_every_table_of_the_contract_is_written_with_contract_columns_only(simulated: tuple[Path, Path]) -> None:
-    raw, _ = simulated
-    for name, contract in CONTRACT.items():
-        columns = set(pd.read_parquet(raw / name).columns)
-        required = {column.name for column in contract.columns if column.required}
-        assert required <= columns
-        assert name == "customers" or columns <= {column.name for column in contract.columns}
 
 
 def test_chunks_and_threads_change_no_byte(simulated: tuple[Path, Path], tmp_path: Path) -> None:
