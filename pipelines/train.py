@@ -6,8 +6,6 @@ import logging
 
 from churn.core.settings import ChurnSettings
 from churn.evaluation.comparison import judge
-from churn.evaluation.plots import plot_calibration, plot_gain, plot_precision_recall, plot_roc
-from churn.evaluation.report import build_report, table_lines
 from churn.integrations.frames import read_matrix
 from churn.integrations.registry import apply_gate, register_bundle
 from churn.integrations.results import StageResult
@@ -16,9 +14,9 @@ from churn.modeling.experiment import run_experiment
 from pipelines.entry import stage_main
 from pipelines.estimators import build_candidates
 from pipelines.features import ensure_dataset
+from pipelines.measuring import log_measurement, measure_experiment
 
 log = logging.getLogger(__name__)
-MRR = "sub_mrr_sum"
 
 
 def run(settings: ChurnSettings) -> StageResult:
@@ -34,37 +32,27 @@ def run(settings: ChurnSettings) -> StageResult:
             built_with = dataset.manifest["features"]
             experiment = run_experiment(matrix, catalog, settings, *models, built_with)
         with result.timed("measure"):
-            rows, probabilities = experiment.test_rows, experiment.probabilities
-            value = rows[MRR].to_numpy(dtype=float) if MRR in rows else None
-            report = build_report(rows, probabilities, settings.evaluation, settings.policy.capacity, value)
-        verdict = judge(report)
+            measured = measure_experiment(experiment, catalog, dataset, settings)
+        verdict = judge(measured.report)
         with result.timed("log"):
-            tracker.metrics(report.flat())
+            log_measurement(measured, experiment, tracker, settings)
             tracker.table(catalog.to_rows(), "features.json")
             tracker.table(experiment.single_feature_aucs, "single_feature_auc.json")
-            churned = rows["churned"].to_numpy(dtype=float)
-            for name, plot in (
-                ("roc", plot_roc),
-                ("precision_recall", plot_precision_recall),
-                ("calibration", plot_calibration),
-            ):
-                tracker.figure(plot(churned, probabilities), name)
-            tracker.figure(plot_gain(rows, probabilities, settings.policy.capacity), "gain")
-            version = register_bundle(experiment.bundle, settings, tracker.run_id, rows)
+            version = register_bundle(experiment.bundle, settings, tracker.run_id, experiment.test_rows)
         status = apply_gate(settings, version, verdict.has_passed, verdict.reasons)
         tracker.tag(
             model_version=version, verdict=verdict.reasons[0], verdict_reasons="; ".join(verdict.reasons), status=status
         )
-    for line in [*table_lines(report), *(f"gate: {reason}" for reason in verdict.reasons)]:
+    for line in [*measured.lines(), *(f"gate: {reason}" for reason in verdict.reasons)]:
         log.info("%s", line)
-    result.run_id, result.metrics = tracker.run_id, report.flat()
+    result.run_id, result.metrics = tracker.run_id, measured.metrics()
     result.as_of_dates = experiment.test_dates
-    result.rows_in, result.rows_out = {"matrix": len(matrix)}, {"test": report.rows}
+    result.rows_in, result.rows_out = {"matrix": len(matrix)}, {"test": measured.report.rows}
     result.notes = list(verdict.reasons)
-    auc = report.metrics[experiment.names[0]]["auc"]
+    auc = measured.report.metrics[experiment.names[0]]["auc"]
     result.summary = (
         f"version {version} {status}: AUC {auc.value:.3f} [{auc.low:.3f}, {auc.high:.3f}] on "
-        f"{report.rows:,} test rows; {verdict.reasons[0]}"
+        f"{measured.report.rows:,} test rows; {verdict.reasons[0]}"
     )
     return result
 

@@ -38,6 +38,7 @@ SMALL = (
 QUICK = (
     "engine.threads=2", "evaluation.bootstrap_samples=20", "evaluation.min_positives=20", "policy.capacity=20",
     "policy.control_share=0.2", "explanation.max_rows=200", "explanation.max_shown=5",
+    "evaluation.slices.min_rows=30", "evaluation.slices.min_positives=5", "evaluation.slices.bootstrap_samples=20",
 )  # fmt: skip
 FEW_TREES = ("model.estimator.n_estimators=60", "model.stopping_rounds=10")
 # What installed packages warn about in their own code, and nobody here can change.

@@ -111,7 +111,7 @@ class TestTracking:
         [
             ("validate", {"validation.json"}),
             ("features", {"features.json"}),
-            ("train", {"features.json", "single_feature_auc.json", "plots"}),
+            ("train", {"features.json", "single_feature_auc.json", "slices.json", "plots"}),
             ("explain", {"feature_importance.json", "plots"}),
             ("score", set()),
         ],
@@ -125,7 +125,7 @@ class TestTracking:
     @pytest.mark.parametrize(
         ("stage", "names"),
         [
-            ("train", {"roc", "precision_recall", "calibration", "gain"}),
+            ("train", {"roc", "precision_recall", "calibration", "gain", "profit"}),
             ("explain", {"beeswarm", "bar", "waterfall", "causes"}),
         ],
     )
@@ -161,6 +161,19 @@ class TestTraining:
         assert version.tags["gate"] in ("passed", "failed")
         assert tags["verdict"] in version.tags["gate.reasons"]
         assert (tags["status"] == "champion") == (version.tags["gate"] == "passed")
+
+    def test_protected_attributes_are_measured_apart_and_are_no_features(self, runs: dict[str, Run]) -> None:
+        run_id = runs["train"].info.run_id
+        slices = json.loads(mlflow.artifacts.load_text(f"runs:/{run_id}/slices.json"))
+        table = pd.DataFrame(slices["data"], columns=slices["columns"])
+        assert table.loc[table["is_protected"], "attribute"].unique().tolist() == ["age_band"]
+        assert {"plan", "age_days"} <= set(table["attribute"])
+        assert "age_band" not in mlflow.artifacts.load_text(f"runs:/{run_id}/features.json")
+
+    def test_says_what_its_lists_are_worth(self, runs: dict[str, Run]) -> None:
+        metrics = runs["train"].data.metrics
+        assert metrics["profit_at_best_list"] != 0 and metrics["best_list_size"] > 0
+        assert 0 < metrics["empc_low"] < metrics["empc_high"]
 
     def test_the_catalogue_says_what_every_feature_means(self, runs: dict[str, Run]) -> None:
         rows = json.loads(mlflow.artifacts.load_text(f"runs:/{runs['train'].info.run_id}/features.json"))

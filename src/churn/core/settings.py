@@ -55,6 +55,17 @@ class CalibrationSettings(StrictSettings):
     method: Literal["none", "sigmoid", "isotonic"]
 
 
+class SliceSettings(StrictSettings):
+    """Which parts of the customers are measured apart: categories and protected attributes always, numbers in bins."""
+
+    min_rows: Annotated[int, Field(ge=1)] = 200
+    min_positives: Annotated[int, Field(ge=1)] = 20
+    numbers: list[str] = []
+    bins: Annotated[int, Field(ge=2, le=20)] = 4
+    max_values: Annotated[int, Field(ge=2, le=100)] = 12
+    bootstrap_samples: Annotated[int, Field(ge=20, le=10_000)] = 100
+
+
 class EvaluationSettings(StrictSettings):
     """How results are measured and when a model is good enough to be used."""
 
@@ -63,19 +74,41 @@ class EvaluationSettings(StrictSettings):
     seed: int = 0
     min_positives: Annotated[int, Field(ge=1)] = 50
     max_single_feature_auc: Annotated[float, Field(gt=0.5, le=1)] = 0.95
+    slices: SliceSettings = SliceSettings()
+
+
+class MoneySettings(StrictSettings):
+    """What a contact costs and what keeping a customer earns; all money in the policy's currency.
+
+    `value` is the one customer value of EMPC; lists use each customer's own, `mrr x margin x lifetime_months`.
+    """
+
+    contact_cost: Annotated[float, Field(ge=0)] = 1.0
+    incentive: Annotated[float, Field(ge=0)] = 10.0
+    acceptance_alpha: Annotated[float, Field(gt=0)] = 6.0
+    acceptance_beta: Annotated[float, Field(gt=0)] = 14.0
+    value: Annotated[float, Field(gt=0)] = 200.0
+    margin: Annotated[float, Field(gt=0, le=1)] = 0.7
+    lifetime_months: Annotated[float, Field(gt=0)] = 12.0
+
+    @property
+    def acceptance(self) -> float:
+        """Mean share of leavers who take the offer and stay."""
+        return self.acceptance_alpha / (self.acceptance_alpha + self.acceptance_beta)
 
 
 class PolicySettings(StrictSettings):
     """What the retention team can do, what it costs to be wrong, and how the list is ordered."""
 
     capacity: Annotated[int, Field(ge=1)]
-    rank_by: Literal["churn_probability", "mrr_at_risk"] = "churn_probability"
+    rank_by: Literal["churn_probability", "mrr_at_risk", "expected_profit"] = "churn_probability"
     high_band: Annotated[float, Field(gt=1)] = 3.0
     medium_band: Annotated[float, Field(gt=0)] = 1.5
     control_share: Annotated[float, Field(ge=0, le=0.5)] = 0.0
     reasons: Annotated[int, Field(ge=1, le=5)] = 3
     currency: str = "EUR"
     max_unseen_share: Share = 0.2
+    money: MoneySettings = MoneySettings()
 
 
 class ExplanationSettings(StrictSettings):

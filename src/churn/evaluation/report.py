@@ -13,11 +13,9 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from churn.core.settings import EvaluationSettings
-from churn.evaluation.ranking import RankedScore, rank_within_dates, top_lists
-from churn.evaluation.reliability import calibration_error, calibration_line, equal_mass_bins, row_losses
-
-LINE_POINTS = 2000
+from churn.core.settings import EvaluationSettings, MoneySettings
+from churn.evaluation.metrics import Measured
+from churn.evaluation.ranking import rank_within_dates, top_lists
 
 
 class Estimate(NamedTuple):
@@ -46,48 +44,11 @@ class Report:
         values: dict[str, float] = {}
         for number, (model, metrics) in enumerate(self.metrics.items()):
             prefix = f"{model}_" if number else ""
-            for name, estimate in metrics.items():
-                ends = ((f"{prefix}{name}", estimate.value), (f"{prefix}{name}_low", estimate.low),
-                        (f"{prefix}{name}_high", estimate.high))  # fmt: skip
+            for name, found in metrics.items():
+                ends = ((f"{prefix}{name}", found.value), (f"{prefix}{name}_low", found.low),
+                        (f"{prefix}{name}_high", found.high))  # fmt: skip
                 values |= {key: value for key, value in ends if not number or np.isfinite(value)}
         return values
-
-
-class _Measured:
-    """One model on the test rows, prepared so that a resample costs little."""
-
-    def __init__(self, rows: pd.DataFrame, probability: np.ndarray, value: np.ndarray | None, capacity: int) -> None:
-        self.churned = rows["churned"].to_numpy(dtype=float)
-        self.probability = probability
-        self.ranked = RankedScore(probability, self.churned)
-        self.lists = top_lists(rows, rank_within_dates(rows, probability, value), capacity)
-        self.bins = equal_mass_bins(probability)
-        self.losses = row_losses(probability, self.churned)
-        self.line_bins = equal_mass_bins(probability, min(LINE_POINTS, len(rows)))
-
-    def measure(self, weights: np.ndarray | None = None) -> dict[str, float]:
-        metrics = {
-            "auc": self.ranked.auc(weights),
-            "average_precision": self.ranked.average_precision(weights),
-            **{name: float(np.average(loss, weights=weights)) for name, loss in self.losses.items()},
-            "calibration_error": calibration_error(self.probability, self.churned, self.bins, weights),
-            "mean_predicted": float(np.average(self.probability, weights=weights)),
-            "observed_rate": float(np.average(self.churned, weights=weights)),
-        }
-        slope, intercept = self._line(weights)
-        metrics |= {"calibration_slope": slope, "calibration_intercept": intercept}
-        for top in self.lists:
-            metrics |= top.measure(self.churned, weights)
-        return metrics
-
-    def _line(self, weights: np.ndarray | None) -> tuple[float, float]:
-        """Fit the calibration line on up to 2,000 equal-mass points instead of every row."""
-        weight = np.ones(len(self.churned)) if weights is None else weights
-        total = np.bincount(self.line_bins.of_row, weight, minlength=self.line_bins.number)
-        kept = total > 0
-        predicted = np.bincount(self.line_bins.of_row, weight * self.probability, minlength=self.line_bins.number)
-        observed = np.bincount(self.line_bins.of_row, weight * self.churned, minlength=self.line_bins.number)
-        return calibration_line(predicted[kept] / total[kept], observed[kept] / total[kept], total[kept])
 
 
 def build_report(
@@ -96,6 +57,7 @@ def build_report(
     settings: EvaluationSettings,
     capacity: int,
     value: np.ndarray | None = None,
+    money: MoneySettings | None = None,
 ) -> Report:
     """Return the report of several models on the same test rows.
 
@@ -109,8 +71,10 @@ def build_report(
         Length of the team's list per as-of date.
     value
         Money per row for the tie rule, shape (rows,).
+    money
+        Costs and value for EMPC.
     """
-    measured = {name: _Measured(rows, p, value, capacity) for name, p in probabilities.items()}
+    measured = {name: _measured(rows, p, capacity, value, money) for name, p in probabilities.items()}
     points = {name: m.measure() for name, m in measured.items()}
     draws: dict[str, list[dict[str, float]]] = {name: [] for name in measured}
     for weights in resample_customers(rows["customer_id"], settings):
@@ -118,10 +82,10 @@ def build_report(
             draws[name].append(m.measure(weights))
     tables = {name: pd.DataFrame(values) for name, values in draws.items()}
     first = next(iter(measured))
-    metrics = {n: {k: _estimate(v, tables[n][k], settings) for k, v in points[n].items()} for n in measured}
+    metrics = {n: {k: estimate(v, tables[n][k], settings) for k, v in points[n].items()} for n in measured}
     against = {
         other: {
-            k: _estimate(points[first][k] - points[other][k], tables[first][k] - tables[other][k], settings)
+            k: estimate(points[first][k] - points[other][k], tables[first][k] - tables[other][k], settings)
             for k in points[first]
         }
         for other in measured
@@ -134,7 +98,18 @@ def measure_models(
     rows: pd.DataFrame, probabilities: Mapping[str, np.ndarray], capacity: int
 ) -> dict[str, dict[str, float]]:
     """Return every metric of every model on the same rows, without intervals."""
-    return {name: _Measured(rows, p, None, capacity).measure() for name, p in probabilities.items()}
+    return {name: _measured(rows, p, capacity).measure() for name, p in probabilities.items()}
+
+
+def _measured(
+    rows: pd.DataFrame,
+    probability: np.ndarray,
+    capacity: int,
+    value: np.ndarray | None = None,
+    money: MoneySettings | None = None,
+) -> Measured:
+    lists = top_lists(rows, rank_within_dates(rows, probability, value), capacity)
+    return Measured(rows["churned"].to_numpy(dtype=float), probability, lists, money)
 
 
 def resample_customers(customer_ids: pd.Series, settings: EvaluationSettings) -> Iterator[np.ndarray]:
@@ -146,7 +121,8 @@ def resample_customers(customer_ids: pd.Series, settings: EvaluationSettings) ->
         yield np.bincount(drawn, minlength=len(customers)).astype(float)[codes]
 
 
-def _estimate(value: float, draws: pd.Series, settings: EvaluationSettings) -> Estimate:
+def estimate(value: float, draws: pd.Series, settings: EvaluationSettings) -> Estimate:
+    """Return a metric with the interval of its resamples; those that are not a number are left out."""
     tail = (1 - settings.interval) / 2
     finite = draws[np.isfinite(draws)]
     if finite.empty:
@@ -166,5 +142,5 @@ def table_lines(report: Report) -> list[str]:
     return [line.rstrip() for line in lines]
 
 
-def _cell(estimate: Estimate) -> str:
-    return f"{estimate.value:.3f} [{estimate.low:.3f}, {estimate.high:.3f}]"
+def _cell(found: Estimate) -> str:
+    return f"{found.value:.3f} [{found.low:.3f}, {found.high:.3f}]"

@@ -15,13 +15,14 @@ from churn.core.errors import DataRefused
 from churn.core.problem import Problem
 from churn.core.settings import ChurnSettings
 from churn.core.strict import build_settings
+from churn.features.attributes import attributes_beside
 from churn.features.catalog import Catalog
 from churn.features.family import FeatureInputs
 from churn.features.flat import describe_flat, flat_labels
 from churn.features.matrix import FeatureTable, build_features, complete_settings, join_matrix
 from churn.integrations.engine import Engine
 from churn.integrations.frames import to_frame
-from churn.integrations.layers import Layer, open_tables
+from churn.integrations.layers import ATTRIBUTES, Layer, open_tables
 from churn.modeling.bundle import Bundle
 from churn.snapshots.cohort import EXCLUDED, build_candidates, build_snapshots
 from churn.snapshots.grid import check_as_of_date, choose_as_of_dates, grid_table, measure_coverage
@@ -93,6 +94,7 @@ def build_point_in_time_dataset(engine: Engine, staged: Layer, settings: ChurnSe
             "labels": labels.order_by(order),
             "features": features.order_by(order),
             "matrix": join_matrix(features, labels, _groups(tables["customers"], settings)).order_by(order),
+            **_beside(attributes_beside(tables["customers"], settings.source, snapshots)),
         },
         {
             "catalog": built.catalog.to_rows(),
@@ -126,6 +128,10 @@ def _groups(customers: ir.Table, settings: ChurnSettings) -> ir.Table | None:
     return customers.group_by("customer_id").agg(group_id=customers[names[0]].max())
 
 
+def _beside(attributes: ir.Table | None) -> dict[str, ir.Table]:
+    return {} if attributes is None else {ATTRIBUTES: attributes.order_by(list(MATRIX_ORDER))}
+
+
 def build_flat_dataset(engine: Engine, staged: Layer, settings: ChurnSettings) -> Dataset:
     """Return the data set of a flat source: the ready table is the features, its `churned` column the label."""
     flat = open_tables(engine, staged)["matrix"].mutate(as_of_date=ibis._.as_of_date.date())
@@ -139,6 +145,7 @@ def build_flat_dataset(engine: Engine, staged: Layer, settings: ChurnSettings) -
             "labels": labels.order_by(order),
             "features": features.order_by(order),
             "matrix": join_matrix(features, labels, _groups(flat, settings)).order_by(order),
+            **_beside(attributes_beside(flat, settings.source)),
         },
         {
             "catalog": catalog.to_rows(),

@@ -18,7 +18,7 @@ from churn.integrations.store import output_errors
 
 Format = Literal["table", "csv", "json", "xlsx"]
 DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n")
-DECIMALS = {"churn_probability": 4, "mrr": 2, "mrr_at_risk": 2}
+DECIMALS = {"churn_probability": 4, "mrr": 2, "mrr_at_risk": 2, "expected_profit": 2}
 SCREEN: Mapping[Language, Mapping[str, str]] = {
     "en": {"rank": "#", "who": "customer", "risk": "risk", "money": "at risk\na month", "why": "why, and what to do",
            "high": "high", "medium": "medium", "low": "low"},

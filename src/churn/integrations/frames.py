@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from churn.features.catalog import Catalog
-from churn.integrations.layers import Layer
+from churn.integrations.layers import ATTRIBUTES, Layer
 
 
 def read_matrix(dataset: Layer) -> tuple[pd.DataFrame, Catalog]:
@@ -20,6 +20,16 @@ def read_matrix(dataset: Layer) -> tuple[pd.DataFrame, Catalog]:
     frame = read_frame(dataset.path("matrix"))
     labelled = frame[frame["churned"].notna()].reset_index(drop=True)
     return labelled.assign(churned=labelled["churned"].astype(int)), Catalog.from_rows(dataset.manifest["catalog"])
+
+
+def read_attributes(dataset: Layer, rows: pd.DataFrame) -> pd.DataFrame:
+    """Return what the rows are sliced by and no model sees: one column per attribute, in the order of the rows."""
+    keys = rows[["customer_id", "as_of_date"]]
+    path = dataset.path(ATTRIBUTES)
+    if not path.is_file():
+        return pd.DataFrame(index=rows.index)
+    beside = keys.merge(read_frame(path), on=["customer_id", "as_of_date"], how="left", validate="many_to_one")
+    return beside.drop(columns=list(keys.columns)).set_index(rows.index)
 
 
 def read_frame(path: Path) -> pd.DataFrame:

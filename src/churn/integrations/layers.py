@@ -34,6 +34,7 @@ from churn.staging.stage import StagedTable
 
 log = logging.getLogger(__name__)
 KEEP_VERSIONS = 3
+ATTRIBUTES = "attributes"  # what a data set is sliced by, kept apart from its features
 
 
 @dataclass(frozen=True)

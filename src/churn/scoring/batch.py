@@ -10,6 +10,7 @@ import pandas as pd
 
 from churn.core.errors import DataRefused
 from churn.core.settings import PolicySettings
+from churn.evaluation.money import MRR, contact_profit, customer_values
 from churn.evaluation.ranking import rank_within_dates
 from churn.explanation.causes import CAUSE_TEXTS, sum_by_cause, top_cause
 from churn.explanation.contributions import explain_rows
@@ -17,7 +18,6 @@ from churn.explanation.reasons import choose_reasons, tells, write_reasons
 from churn.modeling.bundle import Bundle
 from churn.modeling.encoding import known_categories
 
-MRR = "sub_mrr_sum"
 MAX_ODDS_SHIFT = 10.0
 LEAST_ROWS_TO_VARY = 20
 
@@ -68,6 +68,7 @@ def score_customers(features: pd.DataFrame, bundle: Bundle, policy: PolicySettin
             "risk_band": risk_bands(probability, bundle.base_rate, policy),
             "mrr": mrr,
             "mrr_at_risk": probability * mrr,
+            "expected_profit": contact_profit(probability, customer_values(mrr, policy.money), policy.money),
             "cause": cause,
             "reasons_en": write_reasons(chosen, features, bundle.typical, "en"),
             "reasons_ja": write_reasons(chosen, features, bundle.typical, "ja"),

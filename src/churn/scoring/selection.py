@@ -15,7 +15,7 @@ from churn.explanation.causes import CAUSE_TEXTS
 
 FIRST_COLUMNS = [
     "list_position", "customer_id", "as_of_date", "churn_probability", "risk_rank", "risk_band", "mrr", "mrr_at_risk",
-    "cause", "cause_text", "reasons", "action", "arm",
+    "expected_profit", "cause", "cause_text", "reasons", "action", "arm",
 ]  # fmt: skip
 LAST_COLUMNS = ["model_name", "model_version", "model_run_id"]
 HIDDEN = ["reasons_en", "reasons_ja", "action_en", "action_ja", "raw_score"]

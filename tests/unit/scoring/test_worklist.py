@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from churn.core.errors import ConfigRefused
 from churn.core.settings import PolicySettings
 from churn.scoring.worklist import assign_arm, build_worklist
 
@@ -28,6 +29,23 @@ def test_the_riskiest_come_first_then_the_more_money_then_the_lower_id() -> None
 
 def test_money_first_where_the_policy_says_so() -> None:
     assert _ids(rank_by="mrr_at_risk") == ["c", "b", "d", "a", "e"]
+
+
+class TestExpectedProfit:
+    WORTH = FIVE.assign(expected_profit=[3.0, -1.0, 8.0, np.nan, 8.0])
+
+    def test_comes_first_where_the_policy_says_so_and_nobody_who_costs_is_listed(self) -> None:
+        worklist = build_worklist(self.WORTH, PolicySettings(capacity=5, rank_by="expected_profit"))
+        assert list(worklist["customer_id"]) == ["d", "c", "e"]
+
+    def test_is_cut_at_the_capacity(self) -> None:
+        worklist = build_worklist(self.WORTH, PolicySettings(capacity=1, rank_by="expected_profit"))
+        assert list(worklist["customer_id"]) == ["d"]
+
+    def test_without_any_price_is_refused(self) -> None:
+        priceless = FIVE.assign(expected_profit=np.nan)
+        with pytest.raises(ConfigRefused, match="hold no price"):
+            build_worklist(priceless, PolicySettings(capacity=5, rank_by="expected_profit"))
 
 
 @pytest.mark.parametrize(("capacity", "expected"), [(1, 1), (3, 3), (5, 5), (500, 5)])

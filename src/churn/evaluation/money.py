@@ -1,0 +1,139 @@
+"""What a list is worth: expected profit per customer, the length of list that pays most, and EMPC.
+
+A contact costs f; whoever stays anyway takes the incentive d; a leaver takes it with probability gamma and is then
+worth v. So contacting a customer who leaves with probability p is worth p * gamma * (v - d) - (1 - p) * d - f, and
+nobody is contacted because a probability passed 0.5.
+
+References
+----------
+Neslin et al. 2006, Defection detection. Verbraken, Verbeke, Baesens 2013, A novel profit maximizing metric for
+measuring classification performance of customer churn prediction models (EMPC).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from scipy.special import betainc
+from sklearn.isotonic import isotonic_regression
+
+from churn.core.settings import MoneySettings, PolicySettings
+from churn.evaluation.ranking import rank_within_dates
+
+MRR = "sub_mrr_sum"  # the feature that holds what a customer pays a month
+CURVE_POINTS = 400
+
+
+class MaximumProfit(NamedTuple):
+    """EMPC: money per customer at the best list, and the share of customers on it."""
+
+    profit: float
+    share: float
+
+
+def customer_values(mrr: np.ndarray, money: MoneySettings) -> np.ndarray:
+    """Return what keeping each customer earns: monthly revenue x margin x expected months; NaN where none is known."""
+    return np.asarray(mrr, dtype=float) * money.margin * money.lifetime_months
+
+
+def contact_profit(leaves: np.ndarray, value: np.ndarray, money: MoneySettings) -> np.ndarray:
+    """Return the profit of contacting each customer, shape (rows,).
+
+    Parameters
+    ----------
+    leaves
+        Probability of leaving for what is expected before, or the outcome (0 or 1) for what was earned after.
+    value
+        What keeping the customer earns.
+    """
+    kept = leaves * money.acceptance * (value - money.incentive)
+    return np.asarray(kept - (1 - leaves) * money.incentive - money.contact_cost)
+
+
+def profit_list(rows: pd.DataFrame, expected: np.ndarray, capacity: int) -> np.ndarray:
+    """Return which rows the list that pays most holds, shape (rows,).
+
+    On each date the customers of highest expected profit, as long as it is above zero and the team has time.
+    """
+    worth = np.nan_to_num(expected, nan=-np.inf)
+    return np.asarray((rank_within_dates(rows, worth) <= capacity) & (worth > 0))
+
+
+def money_metrics(
+    rows: pd.DataFrame, probability: np.ndarray, value: np.ndarray, policy: PolicySettings
+) -> dict[str, float]:
+    """Return figures of the lists that expected profit makes, each a mean per as-of date.
+
+    `best_list_size` (customers whose contact is expected to pay), `profit_at_best_list` and `profit_at_capacity` (what
+    those lists would have earned, given who left), `expected_profit_at_capacity` (what they were expected to earn).
+    """
+    expected = contact_profit(probability, value, policy.money)
+    earned = contact_profit(rows["churned"].to_numpy(dtype=float), value, policy.money)
+    dates = rows["as_of_date"].nunique()
+    best = profit_list(rows, expected, len(rows))
+    within = profit_list(rows, expected, policy.capacity)
+    return {
+        "best_list_size": float(best.sum() / dates),
+        "profit_at_best_list": float(earned[best].sum() / dates),
+        "profit_at_capacity": float(earned[within].sum() / dates),
+        "expected_profit_at_capacity": float(expected[within].sum() / dates),
+    }
+
+
+def maximum_profit(observed: np.ndarray, rows: np.ndarray, money: MoneySettings) -> MaximumProfit:
+    """Return EMPC of groups of customers in order of their score.
+
+    For a known acceptance gamma the best list holds every stretch of the ROC curve's convex hull that pays; gamma is
+    unknown, so profit is averaged over its Beta distribution. Stretches of the hull are the blocks of an isotonic
+    regression, and each pays from its own gamma upwards, so the integral is a sum of incomplete Beta functions.
+
+    Parameters
+    ----------
+    observed
+        Share of leavers per group, highest score first.
+    rows
+        Customers per group (weights may be fractions).
+    """
+    rate = isotonic_regression(np.asarray(observed, float), sample_weight=np.asarray(rows, float), increasing=False)
+    gain = rate * (money.value - money.incentive)
+    cost = money.contact_cost + (1 - rate) * money.incentive
+    least = np.clip(np.divide(cost, gain, out=np.ones_like(rate), where=gain > 0), 0, 1)
+    a, b = money.acceptance_alpha, money.acceptance_beta
+    accepts = 1 - betainc(a, b, least)
+    profit = gain * money.acceptance * (1 - betainc(a + 1, b, least)) - cost * accepts
+    return MaximumProfit(float(np.average(profit, weights=rows)), float(np.average(accepts, weights=rows)))
+
+
+def profit_curve(rows: pd.DataFrame, probability: np.ndarray, value: np.ndarray, money: MoneySettings) -> pd.DataFrame:
+    """Return money per list by its length, mean over as-of dates: `list_size`, `expected`, `earned`.
+
+    Customers come in order of expected profit; those of unknown value are left out.
+    """
+    known = np.isfinite(value)
+    kept, leaves, worth = rows[known], probability[known], value[known]
+    expected = contact_profit(leaves, worth, money)
+    earned = contact_profit(kept["churned"].to_numpy(dtype=float), worth, money)
+    by_rank = pd.DataFrame({"rank": rank_within_dates(kept, expected), "expected": expected, "earned": earned})
+    summed = by_rank.groupby("rank")[["expected", "earned"]].sum().cumsum() / kept["as_of_date"].nunique()
+    thin = np.unique(np.linspace(0, len(summed) - 1, CURVE_POINTS).astype(int))
+    curve: pd.DataFrame = summed.rename_axis("list_size").iloc[thin].reset_index()
+    return curve
+
+
+def plot_profit(curve: pd.DataFrame, capacity: int, currency: str) -> Figure:
+    """Return the profit curve: money per list by its length, expected and earned."""
+    figure = Figure(figsize=(6.4, 5.2), layout="constrained")
+    axes = figure.subplots()
+    axes.plot(curve["list_size"], curve["expected"], color="#1f6fb2", label="expected")
+    axes.plot(curve["list_size"], curve["earned"], color="#3a9d5d", label="earned, given who left")
+    best = curve["list_size"].iloc[int(curve["expected"].argmax())]
+    axes.axvline(best, color="#1f6fb2", lw=1, ls="--", label="longest list expected to pay")
+    axes.axvline(capacity, color="#e08e0b", lw=1, label="the team's capacity")
+    axes.axhline(0, color="black", lw=0.8)
+    axes.set(title="Profit by the length of the list", xlabel="customers contacted per date", ylabel=currency)
+    axes.grid(alpha=0.25)
+    axes.legend()
+    return figure
