@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import logging
+
 from churn.core.settings import ChurnSettings
 from churn.integrations.layers import source_folder
 from churn.integrations.results import StageResult
 from churn.simulation.company import simulate_company
 from churn.simulation.settings import SimulationSettings
 from pipelines.entry import stage_main
+
+log = logging.getLogger(__name__)
 
 
 class SimulateSettings(ChurnSettings):
@@ -22,6 +26,8 @@ def run(settings: SimulateSettings) -> StageResult:
     folder, truth = source_folder(settings, "raw"), settings.paths.data / f"{settings.source.name}_truth"
     with result.timed("simulate"):
         summary = simulate_company(settings.simulation, folder, truth)
+    for kind, count in summary.dirt.items():
+        log.info("dirt: %s %s", kind.replace(":", " in "), f"{count:,}")
     result.rows_out, result.artifacts = summary.rows, {"tables": str(folder), "truth": str(truth)}
     result.summary = (
         f"{summary.rows['customers']:,} customers, {sum(summary.rows.values()):,} rows in {len(summary.rows)} tables; "

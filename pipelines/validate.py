@@ -12,10 +12,12 @@ from churn.integrations.sources import explain_engine_error, open_source
 from churn.integrations.tracking import stage_run
 from churn.integrations.workplace import layer_engine
 from churn.snapshots.grid import measure_coverage
+from churn.staging.gaps import count_by_day, find_silent_days
 from churn.staging.stage import stage_tables
 from pipelines.entry import stage_main
 
 log = logging.getLogger(__name__)
+SHOWN_DAYS = 5
 
 
 def run(settings: ChurnSettings) -> StageResult:
@@ -47,8 +49,13 @@ def run(settings: ChurnSettings) -> StageResult:
                 counted,
             )
         if source.kind == "tables":
-            coverage = measure_coverage(open_tables(engine, layer), source)
+            tables = open_tables(engine, layer)
+            coverage = measure_coverage(tables, source)
             result.notes.append(f"the data covers {coverage.start} to {coverage.end}")
+            silent = find_silent_days(count_by_day(tables["events"], "occurred_at")) if "events" in tables else []
+            if silent:
+                shown = ", ".join(str(day) for day in silent[:SHOWN_DAYS])
+                result.notes.append(f"no event at all on {len(silent)} days ({shown}): closed, or a failed delivery?")
         report = {
             "counts": {n: dict(t.counts) for n, t in staged.items()},
             "in": result.rows_in,

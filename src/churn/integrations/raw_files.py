@@ -12,9 +12,11 @@ import gzip
 import re
 import zlib
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO
+
+import pyarrow.parquet as pq
 
 from churn.core.errors import DataRefused
 from churn.core.source import InputSettings
@@ -23,6 +25,7 @@ from churn.integrations.engine import Engine, quoted
 from churn.integrations.store import output_errors
 
 CHUNK = 1 << 20
+Layouts = dict[tuple[str, ...], list[Path]]
 ENCODINGS_TO_SUGGEST = ("utf-16", "cp932", "euc_jp", "latin-1")
 
 
@@ -53,31 +56,67 @@ def find_files(name: str, path: str) -> list[Path]:
     return found
 
 
-def files_relation(engine: Engine, name: str, settings: InputSettings) -> str:
-    """Return the SQL relation that reads an input's files, all of one kind."""
+def files_relation(engine: Engine, name: str, settings: InputSettings, selects: Iterable[str] = ()) -> str:
+    """Return the SQL relation that reads an input's files, all of one kind.
+
+    Parameters
+    ----------
+    engine
+        Reads the files.
+    name
+        The input's name in messages.
+    settings
+        Its path, format and encoding.
+    selects
+        The SELECTs that read it: a column that has another name in some files is refused unless they name both.
+    """
     files = find_files(name, str(settings.path))
     kind = settings.format or ("csv" if re.search(r"\.(csv|tsv|txt)(\.gz)?$", files[0].name) else "parquet")
-    return _parquet(engine, name, files) if kind == "parquet" else _csv(engine, name, files, settings)
+    by_layout: Layouts = {}
+    reader = _parquet if kind == "parquet" else _csv
+    relation = reader(engine, name, files, settings, by_layout)
+    _refuse_renamed(name, by_layout, " ".join(select for select in selects if name in select))
+    return relation
 
 
-def _parquet(engine: Engine, name: str, files: list[Path]) -> str:
+def _refuse_renamed(name: str, by_layout: Layouts, selects: str) -> None:
+    """Refuse files in which a column that is asked for has gone and another has come: it would silently be empty."""
+    first, *others = by_layout
+    takes_all = re.search(r"(SELECT|,|\.)\s*\*", selects, re.IGNORECASE) is not None
+    for other in others:
+        lost = [column for column in first if column not in other]
+        gained = [column for column in other if column not in first]
+        named = [column for column in (*lost, *gained) if re.search(rf"\b{re.escape(column)}\b", selects)]
+        if lost and gained and (takes_all or named) and len(named) < len(lost) + len(gained):
+            raise DataRefused(
+                f"{by_layout[other][0].name} has {', '.join(gained)} where {by_layout[first][0].name} has "
+                f"{', '.join(lost)}; it looks renamed",
+                table=name,
+                column=lost[0],
+                code="renamed_column",
+                remedy=f"Name both in the SELECT, for example coalesce({lost[0]}, {gained[0]}) AS {lost[0]}, "
+                "or correct the export",
+            )
+
+
+def _parquet(engine: Engine, name: str, files: list[Path], _: InputSettings, by_layout: Layouts) -> str:
     """Return the relation of Parquet files, after one bare scan of each, so that a damaged page has its file named."""
     for file in files:
         try:
             engine.run(f"SELECT bit_xor(hash(COLUMNS(*))) FROM read_parquet('{quoted(file)}')")
         except Exception as error:
             raise _broken_file(name, file, "is not a whole Parquet file", error) from error
+        by_layout.setdefault(tuple(pq.read_schema(file).names), []).append(file)
     listed = ", ".join(f"'{quoted(file)}'" for file in files)
     return f"read_parquet([{listed}], union_by_name = true)"
 
 
-def _csv(engine: Engine, name: str, files: list[Path], settings: InputSettings) -> str:
-    by_header: dict[tuple[str, ...], list[Path]] = {}
+def _csv(engine: Engine, name: str, files: list[Path], settings: InputSettings, by_layout: Layouts) -> str:
     for number, file in enumerate(files):
         clean = _as_utf8(engine, name, file, settings, number)
-        by_header.setdefault(_header(name, file, clean, settings), []).append(clean)
+        by_layout.setdefault(_header(name, file, clean, settings), []).append(clean)
     parts = []
-    for header, group in by_header.items():
+    for header, group in by_layout.items():
         columns = ", ".join(f"'{quoted(column)}': 'VARCHAR'" for column in header)
         listed = ", ".join(f"'{quoted(file)}'" for file in group)
         parts.append(

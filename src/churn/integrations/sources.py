@@ -26,8 +26,10 @@ def open_source(engine: Engine, source: SourceSettings) -> dict[str, ir.Table]:
         When a file is missing or broken, or a SELECT does not fit its inputs.
     """
     for name, settings in source.inputs.items():
-        from_database = settings.connection_env is not None
-        relation = (database_relation if from_database else files_relation)(engine, name, settings)
+        if settings.connection_env is not None:
+            relation = database_relation(engine, name, settings)
+        else:
+            relation = files_relation(engine, name, settings, source.tables.values())
         try:
             engine.run(f"CREATE OR REPLACE VIEW {identifier(name)} AS SELECT * FROM {relation}")
         except Exception as error:

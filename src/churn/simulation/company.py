@@ -9,6 +9,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow as pa
+
 from churn.core.errors import ConfigRefused
 from churn.simulation.accounts import (
     customer_names,
@@ -23,6 +25,7 @@ from churn.simulation.history import INVOLUNTARY, live_block
 from churn.simulation.outreach import draw_messages, draw_responses, messages_table, responses_table
 from churn.simulation.process import Dynamics, build_dynamics
 from churn.simulation.settings import SimulationSettings
+from churn.simulation.soiling import deliver
 from churn.simulation.storage import staged_folder, write_manifest, write_part
 from churn.simulation.support import draw_tickets, tickets_table
 from churn.simulation.timeline import build_calendar
@@ -34,10 +37,11 @@ NUMBERS_PER_BLOCK = 100_000_000
 
 @dataclass(frozen=True)
 class SimulationSummary:
-    """What was written: rows by table, rows of the truth, those who left by kind, and how long it took."""
+    """What was written: rows by table and of the truth, dirt by `kind:table`, those who left, and how long it took."""
 
     rows: dict[str, int]
     truth_rows: dict[str, int]
+    dirt: dict[str, int]
     left_voluntary: int
     left_involuntary: int
     seconds: float
@@ -74,7 +78,7 @@ def simulate_company(settings: SimulationSettings, output_dir: Path, truth_dir: 
             rows.update(found)
         summary = _summary(rows, time.perf_counter() - began)
         values = settings.model_dump(mode="json", exclude={"threads", "chunk_customers"})
-        write_manifest(truth, {"part": "truth", "settings": values, "rows": summary.truth_rows})
+        write_manifest(truth, {"part": "truth", "settings": values, "rows": summary.truth_rows, "dirt": summary.dirt})
         write_manifest(output, {"part": "tables", "settings": values, "rows": summary.rows})
     return summary
 
@@ -86,8 +90,11 @@ def _check_apart(output: Path, truth: Path) -> None:
 
 def _summary(rows: Counter[str], seconds: float) -> SimulationSummary:
     tables = {name: count for name, count in sorted(rows.items()) if ":" not in name}
-    truth = {name.removeprefix("truth:"): count for name, count in sorted(rows.items()) if name.startswith("truth:")}
-    return SimulationSummary(tables, truth, rows["left:voluntary"], rows["left:involuntary"], seconds)
+    truth, dirt = (
+        {name.removeprefix(part): count for name, count in sorted(rows.items()) if name.startswith(part)}
+        for part in ("truth:", "dirt:")
+    )
+    return SimulationSummary(tables, truth, dirt, rows["left:voluntary"], rows["left:involuntary"], seconds)
 
 
 def _blocks(dynamics: Dynamics, output: Path, truth: Path) -> Iterator[Counter[str]]:
@@ -128,11 +135,23 @@ def _write_block(dynamics: Dynamics, block: int, output: Path, truth: Path) -> C
         "responses": responses_table(dynamics, names, answers, first, block),
         "interventions": interventions_table(life, names, first),
     }
-    rows = Counter({name: write_part(output, name, block, table) for name, table in tables.items()})
-    del tables, events
+    rows: Counter[str] = Counter()
+    for name in list(tables):
+        rows.update(_deliver(dynamics.settings, name, tables.pop(name), block, output))
+    del events
     for name, table in truth_tables(dynamics, life, names, block).items():
         rows[f"truth:{name}"] = write_part(truth, name, block, table)
     reasons = joined(record.departures)["reason"]
     rows["left:involuntary"] = int((reasons == INVOLUNTARY).sum())
     rows["left:voluntary"] = int(reasons.size - rows["left:involuntary"])
+    return rows
+
+
+def _deliver(settings: SimulationSettings, name: str, table: pa.Table, block: int, output: Path) -> Counter[str]:
+    """Write one block's part of a table, with the dirt it is delivered with."""
+    delivery = deliver(settings, name, table, block)
+    rows = Counter({name: write_part(output, name, block, delivery.rows)})
+    if delivery.changed is not None:
+        rows[name] += write_part(output, name, block, delivery.changed, layout="_changed")
+    rows.update({f"dirt:{kind}:{name}": count for kind, count in delivery.counts.items()})
     return rows

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date
+from datetime import date, timedelta
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from churn.core.strict import Share, StrictSettings
-from churn.core.suggestions import did_you_mean
+from churn.simulation.dirt import DirtSettings
 from churn.simulation.profile import (
     CalendarSettings,
     CampaignSettings,
@@ -27,7 +27,6 @@ from churn.simulation.profile import (
 from churn.simulation.taxonomy import STATE_CAUSES
 
 DAYS_PER_MONTH = 30.4375
-RENAMABLE = ("events", "tickets", "payments", "messages", "responses")
 
 
 class TruthSettings(StrictSettings):
@@ -43,34 +42,6 @@ class TruthSettings(StrictSettings):
     horizons_days: Annotated[list[Annotated[int, Field(ge=1, le=365)]], Field(min_length=1)] = [7, 30, 60, 90]
     effects: bool = True
     diary_customers: Annotated[int, Field(ge=0, le=1000)] = 20
-
-
-class RenameSettings(StrictSettings):
-    """A schema change: in one table, a column has another name in the files written from a date on."""
-
-    table: Literal["events", "tickets", "payments", "messages", "responses"]
-    column: str
-    new_name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
-    from_date: date
-
-
-class DirtSettings(StrictSettings):
-    """What is wrong with the delivered tables; nothing by default.
-
-    Shares are of rows. `late_days` is the mean delay of late facts. In the `drift_month` (1 is the first) and after,
-    event values are multiplied by `drift_factor` and one event in three of the most common type is lost. Events of
-    `outage_date` never arrive.
-    """
-
-    late_share: Share = 0.0
-    late_days: Annotated[float, Field(gt=0, le=90)] = 5.0
-    duplicate_share: Share = 0.0
-    orphan_share: Share = 0.0
-    missing_share: Share = 0.0
-    rename: RenameSettings | None = None
-    drift_month: Annotated[int, Field(ge=1, le=600)] | None = None
-    drift_factor: Annotated[float, Field(gt=0, le=1000)] = 1.6
-    outage_date: date | None = None
 
 
 class SimulationSettings(StrictSettings):
@@ -170,18 +141,8 @@ class SimulationSettings(StrictSettings):
             problems.append("truth.horizons_days must hold 30: causes and effects are read there")
         if not 1970 <= self.start_date.year <= 2100:
             problems.append(f"start_date ({self.start_date}) is outside 1970 to 2100")
-        if self.dirt.rename is not None and (hint := _rename_problem(self.dirt.rename)):
-            problems.append(hint)
-        return problems
-
-
-def _rename_problem(rename: RenameSettings) -> str | None:
-    from churn.core.contract import CONTRACT
-
-    known = [column.name for column in CONTRACT[rename.table].columns]
-    if rename.column in known:
-        return None
-    return f"dirt.rename.column: {rename.table} has no '{rename.column}'{did_you_mean(rename.column, known)}"
+        end = self.start_date + timedelta(days=days)
+        return [*problems, *self.dirt.problems_within(self.start_date, end, self.months)]
 
 
 def _repeated(names: Iterable[str]) -> set[str]:

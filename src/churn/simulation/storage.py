@@ -83,14 +83,14 @@ def _put_in_place(partial: Path, final: Path) -> None:
     shutil.rmtree(former, ignore_errors=True)
 
 
-def write_part(folder: Path, table: str, number: int, rows: pa.Table) -> int:
-    """Write one part file of a table and return its number of rows."""
+def write_part(folder: Path, table: str, number: int, rows: pa.Table, layout: str = "") -> int:
+    """Write one part file of a table and return its number of rows; another `layout` is another file."""
     place = folder / table
     place.mkdir(exist_ok=True)
     delta = [name for name in ("event_id", "message_id", "payment_id") if name in rows.column_names]
     pq.write_table(
         _decoded(rows),
-        place / f"part-{number:05d}.parquet",
+        place / f"part-{number:05d}{layout}.parquet",
         compression="zstd",
         compression_level=1,
         store_schema=False,

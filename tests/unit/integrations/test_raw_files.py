@@ -102,3 +102,35 @@ class TestExplaining:
     @pytest.mark.parametrize(("error", "line"), [(RuntimeError("a\nb"), "a"), (RuntimeError(), "RuntimeError")])
     def test_the_first_line_of_an_error_is_never_nothing(self, error: Exception, line: str):
         assert first_line(error) == line
+
+
+class TestRenamedColumns:
+    SELECTS = {
+        "all": "SELECT * FROM raw",
+        "one": "SELECT n FROM raw",
+        "both": "SELECT coalesce(n, number) AS n FROM raw",
+        "neither": "SELECT id FROM raw",
+    }
+
+    def relation(self, engine, folder: Path, kind: str, select: str) -> str:
+        if kind == "csv":
+            (folder / "a.csv").write_text("id,n\n1,2\n")
+            (folder / "b.csv").write_text("id,number\n3,4\n")
+        else:
+            pq.write_table(pa.table({"id": ["1"], "n": ["2"]}), folder / "a.parquet")
+            pq.write_table(pa.table({"id": ["3"], "number": ["4"]}), folder / "b.parquet")
+        settings = InputSettings(path=str(folder / f"*.{kind}"))
+        return files_relation(engine, "raw", settings, [self.SELECTS[select], "SELECT * FROM another"])
+
+    @pytest.mark.parametrize("kind", ["csv", "parquet"])
+    @pytest.mark.parametrize("select", ["all", "one"])
+    def test_one_that_the_mapping_reads_without_its_new_name_is_refused(self, engine, tmp_path, kind, select):
+        with pytest.raises(DataRefused, match=r"b\.\w+ has number where a\.\w+ has n") as refused:
+            self.relation(engine, tmp_path, kind, select)
+        assert refused.value.code == "renamed_column"
+        assert "coalesce(n, number) AS n" in str(refused.value)
+
+    @pytest.mark.parametrize("kind", ["csv", "parquet"])
+    @pytest.mark.parametrize("select", ["both", "neither"])
+    def test_one_that_the_mapping_knows_or_does_not_need_is_fine(self, engine, tmp_path, kind, select):
+        assert len(engine.run(f"SELECT * FROM {self.relation(engine, tmp_path, kind, select)}")) == 2

@@ -1,0 +1,40 @@
+"""Days on which nothing arrived although something always does: a delivery that failed upstream."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, timedelta
+from statistics import median
+
+import ibis.expr.types as ir
+
+USUAL_ROWS = 20  # a day of 20 expected rows stays empty by chance once in 500 million
+SAME_WEEKDAYS = 4  # compared with: as many weeks before and after
+
+
+def count_by_day(rows: ir.Table, time: str) -> dict[date, int]:
+    """Return the number of rows on each UTC day that has any."""
+    by_day = rows.group_by(day=rows[time].date()).agg(rows=rows.count()).to_pyarrow().to_pylist()
+    return {row["day"]: row["rows"] for row in by_day if row["day"] is not None}
+
+
+def find_silent_days(rows_by_day: Mapping[date, int]) -> list[date]:
+    """Return the days without any row between the first and the last, where the same weekdays around are busy.
+
+    Examples
+    --------
+    >>> busy = {date(2024, 1, 1) + timedelta(days=n): 50 for n in range(30) if n != 9}
+    >>> find_silent_days(busy)
+    [datetime.date(2024, 1, 10)]
+    """
+    if not rows_by_day:
+        return []
+    first, last = min(rows_by_day), max(rows_by_day)
+    days = (first + timedelta(days=n) for n in range((last - first).days))
+    return [day for day in days if day not in rows_by_day and _usual(rows_by_day, day, first, last) >= USUAL_ROWS]
+
+
+def _usual(rows_by_day: Mapping[date, int], day: date, first: date, last: date) -> float:
+    steps = [n for n in range(-SAME_WEEKDAYS, SAME_WEEKDAYS + 1) if n]
+    near = [day + timedelta(weeks=n) for n in steps]
+    return median([rows_by_day.get(other, 0) for other in near if first <= other <= last] or [0])

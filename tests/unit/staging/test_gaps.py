@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+
+import ibis
+import pyarrow as pa
+
+from churn.staging.gaps import count_by_day, find_silent_days
+
+FIRST = date(2024, 1, 1)  # a Monday
+
+
+def days(rows_on, length: int = 56) -> dict[date, int]:
+    counts = {FIRST + timedelta(days=n): rows_on(n) for n in range(length)}
+    return {day: rows for day, rows in counts.items() if rows}
+
+
+def test_an_empty_day_among_busy_ones_is_silent():
+    assert find_silent_days(days(lambda n: 0 if n == 20 else 60)) == [FIRST + timedelta(days=20)]
+
+
+def test_weekends_on_which_nothing_ever_happens_are_not():
+    assert find_silent_days(days(lambda n: 0 if n % 7 >= 5 else 60)) == []
+
+
+def test_a_table_with_few_rows_a_day_has_no_silent_days():
+    assert find_silent_days(days(lambda n: n % 2)) == []
+
+
+def test_days_before_the_first_and_after_the_last_row_are_not_looked_at():
+    assert find_silent_days({}) == []
+    assert find_silent_days({FIRST: 100}) == []
+
+
+def test_two_silent_days_in_a_row_are_both_found():
+    found = find_silent_days(days(lambda n: 0 if n in (20, 21) else 60))
+    assert found == [FIRST + timedelta(days=n) for n in (20, 21)]
+
+
+def test_rows_are_counted_by_utc_day():
+    times = [datetime(2024, 1, 1, 23, 59, 59), datetime(2024, 1, 2), datetime(2024, 1, 2, 12)]
+    rows = ibis.memtable(pa.table({"occurred_at": times}))
+    assert count_by_day(rows, "occurred_at") == {FIRST: 1, FIRST + timedelta(days=1): 2}
