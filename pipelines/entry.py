@@ -22,7 +22,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from churn.core.errors import ChurnError, ConfigRefused, OutputFailed, Terminated
+from churn.core.errors import ChurnError, ConfigRefused, DependencyDown, OutputFailed, Terminated
 from churn.core.settings import ChurnSettings
 from churn.integrations.interrupts import Stopped
 from churn.integrations.results import StageResult, write_results
@@ -48,6 +48,8 @@ def stage_main(stage: str, kind: type[S], run: Callable[[S], StageResult]) -> Ca
                 result = run(settings)
                 write_results(Path(HydraConfig.get().runtime.output_dir), stage, result)
                 log.info("%s: %s", stage, result.summary)
+                if result.unsent:
+                    failures.append(report(DependencyDown(result.unsent), debug))
             except Exception as error:  # noqa: BLE001 - the edge: every error becomes one message and a code
                 failures.append(report(error, debug))
 

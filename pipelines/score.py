@@ -26,7 +26,7 @@ def run(settings: ChurnSettings) -> StageResult:
     staged = read_staged(settings)
     with (
         layer_engine(settings, "lists") as engine,
-        stage_run("score", settings) as tracker,
+        stage_run("score", settings, published=result) as tracker,
         interruptible(engine),
     ):
         model = load_model(settings, settings.scoring.version)
@@ -48,7 +48,6 @@ def run(settings: ChurnSettings) -> StageResult:
             facts = {"run_id": tracker.run_id, "model_version": model.version, "model_run_id": model.run_id}
             publish(folder, as_of, {"scores": scores, "worklist": worklist}, facts)
         result.metrics = summarise_scores(scores, worklist, unseen)
-        tracker.metrics(result.metrics)
     result.as_of_dates, result.rows_in = [str(as_of)], {"customers": len(features)}
     result.rows_out = {"scores": len(scores), "worklist": len(worklist)}
     result.run_id, result.artifacts = tracker.run_id, {"lists": str(folder)}

@@ -6,7 +6,7 @@ import logging
 
 from churn.core.settings import ChurnSettings
 from churn.integrations.interrupts import interruptible
-from churn.integrations.layers import open_tables, write_staged
+from churn.integrations.layers import open_tables, recent_rows, write_staged
 from churn.integrations.results import StageResult
 from churn.integrations.sources import explain_engine_error, open_source
 from churn.integrations.tracking import stage_run
@@ -14,6 +14,7 @@ from churn.integrations.workplace import layer_engine
 from churn.snapshots.grid import measure_coverage
 from churn.staging.gaps import count_by_day, find_silent_days
 from churn.staging.stage import stage_tables
+from churn.staging.volume import check_volume
 from pipelines.entry import stage_main
 
 log = logging.getLogger(__name__)
@@ -35,11 +36,13 @@ def run(settings: ChurnSettings) -> StageResult:
                 staged = stage_tables(raw, source)
             except Exception as error:
                 raise explain_engine_error(error, source.name) from error
+            result.rows_in = {name: table.rows_in for name, table in staged.items()}
+            check_volume(result.rows_in, recent_rows(settings), source.min_share_of_recent)
         with result.timed("write"):
-            layer = write_staged(engine, staged, settings, {"run_id": tracker.run_id})
+            layer = write_staged(engine, staged, settings, {"run_id": tracker.run_id, "rows_in": result.rows_in})
         for name, table in staged.items():
             rows = int(engine.run(f"SELECT count(*) FROM '{layer.path(name)}'")[0][0])
-            result.rows_in[name], result.rows_out[name] = table.rows_in, rows
+            result.rows_out[name] = rows
             counted = ", ".join(f"{key} {count:,}" for key, count in table.counts.items()) or "none"
             log.info(
                 "%-14s %12s rows in, %12s staged; rejected: %s",

@@ -14,7 +14,9 @@ from churn.core.source import InputSettings
 from churn.integrations.engine import open_engine
 from churn.integrations.sources import open_source
 from tests.builders import COMPANY, ENGINE, Company
+from tests.pipelines.demo import IGNORED, Demo
 
+pytestmark = [pytest.mark.filterwarnings(message) for message in IGNORED]
 CUSTOMERS = COMPANY["customers"].strip() + "\n"
 
 
@@ -293,3 +295,15 @@ class TestHeaders:
         assert [(r["customer_id"], r["country"]) for r in company.rows("customers")] == [
             ("C1", "DE"), ("C2", "JP"), ("C3", "FR"), ("C4", "ES"),
         ]  # fmt: skip
+
+
+def test_an_export_that_stopped_halfway_is_seen_by_what_the_last_ones_had(own_demo: Demo):
+    parts = sorted((own_demo.data / "demo" / "raw" / "events").glob("*.parquet"))
+    rows = [pq.read_metadata(part).num_rows for part in parts]
+    parts[-1].unlink()
+    wary = "source.min_share_of_recent=0.9"
+    before = set((own_demo.data / "demo" / "staged").iterdir())
+    done = own_demo.run("validate", wary)
+    assert done.code == 1
+    assert f"events: {sum(rows[:-1]):,} rows, where the last deliveries had {sum(rows):,} (median of 1)" in done.err
+    assert set((own_demo.data / "demo" / "staged").iterdir()) == before

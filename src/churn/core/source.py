@@ -98,6 +98,7 @@ class SourceSettings(StrictSettings):
     latest_date: date = date(2100, 1, 1)
     covered_until: date | None = None
     min_rows: Annotated[int, Field(ge=1)] = 1
+    min_share_of_recent: Share = 0.5
     max_orphan_share: Share = 0.01
     max_null_share: Share = 0.001
     max_reversed_share: Share = 0.01

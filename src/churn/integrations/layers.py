@@ -67,7 +67,7 @@ def write_staged(
     Parameters
     ----------
     facts
-        What else the manifest should hold (run id, coverage).
+        What else the manifest should hold (run id, rows read by table).
     """
     parent = source_folder(settings, "staged")
     building = parent / "new"
@@ -87,6 +87,12 @@ def write_staged(
     write_json(parent / CURRENT, {"fingerprint": mark})
     _remove_old(parent, keep=mark)
     return Layer(target, manifest)
+
+
+def recent_rows(settings: ChurnSettings) -> list[Mapping[str, int]]:
+    """Return how many rows the tables of each kept staged layer had when they were read, in no order."""
+    manifests = [read_manifest(folder) for folder in source_folder(settings, "staged").glob("[!.]*") if folder.is_dir()]
+    return [manifest["rows_in"] for manifest in manifests if manifest and "rows_in" in manifest]
 
 
 def read_staged(settings: ChurnSettings) -> Layer:

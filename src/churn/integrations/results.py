@@ -16,7 +16,8 @@ from churn.integrations.store import write_json
 class StageResult:
     """Facts of one stage's run.
 
-    `durations` are seconds by step, `artifacts` paths by name; `summary` is the one line a person reads.
+    `durations` are seconds by step, `artifacts` paths by name; `summary` is the one line a person reads, and `unsent`
+    says what MLflow could not be told.
     """
 
     summary: str = ""
@@ -28,6 +29,7 @@ class StageResult:
     artifacts: dict[str, str] = field(default_factory=dict)
     metrics: dict[str, float] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    unsent: str = ""
 
     @contextmanager
     def timed(self, step: str) -> Iterator[None]:

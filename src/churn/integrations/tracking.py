@@ -22,10 +22,13 @@ from typing import TYPE_CHECKING, Any
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")  # a server that is down is said within the minute
 
 from churn.core.errors import ChurnError, DataRefused, DependencyDown, OutputFailed, Terminated
 from churn.core.settings import ChurnSettings, TrackingSettings
 from churn.integrations.locks import hold_lock
+from churn.integrations.outbox import keep_results, send_kept
+from churn.integrations.results import StageResult
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -196,15 +199,24 @@ def _experiment(client: MlflowClient, settings: ChurnSettings) -> str:
 
 
 @contextmanager
-def stage_run(stage: str, settings: ChurnSettings, builds_on: str | None = None) -> Iterator[Tracker]:
+def stage_run(
+    stage: str, settings: ChurnSettings, builds_on: str | None = None, published: StageResult | None = None
+) -> Iterator[Tracker]:
     """Open the MLflow run of a stage, tagged with stage, source, git commit and the run it builds on.
 
     On an error the run ends FAILED (KILLED on SIGTERM) with the tag `failure.code`, and the error goes on.
+
+    Parameters
+    ----------
+    published
+        The result of a stage whose work stands by itself once its block ends well. Its metrics are sent then; where
+        MLflow does not answer they are kept to be sent later, and `published.unsent` says so.
     """
     import mlflow
 
     client, experiment_id = connect(settings)
     with store_errors(settings.tracking):
+        send_kept(settings, client)
         _close_stale_runs(client, experiment_id)
         run = mlflow.start_run(
             experiment_id=experiment_id, run_name=_run_name(stage, settings), nested=True,
@@ -219,8 +231,15 @@ def stage_run(stage: str, settings: ChurnSettings, builds_on: str | None = None)
     except BaseException as error:
         _end_failed(tracker, error)
         raise
-    with store_errors(settings.tracking):
-        mlflow.end_run("FINISHED")
+    try:
+        tracker.metrics(published.metrics if published else {})
+        with store_errors(settings.tracking):
+            mlflow.end_run("FINISHED")
+    except DependencyDown as error:
+        if published is None:
+            raise
+        kept = keep_results(settings, tracker.run_id, published.metrics)
+        published.unsent = f"{error}. What was made stands; its figures wait in {kept} and are sent by the next run"
 
 
 @contextmanager
