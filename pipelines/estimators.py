@@ -22,7 +22,9 @@ def build_candidates(settings: ChurnSettings) -> tuple[Candidate, Candidate]:
         With every class that is not there and every parameter that its class does not know or take.
     """
     groups = {"model": settings.model, "baseline": settings.baseline}
-    problems = [problem for group, model in groups.items() for problem in _problems(f"{group}.estimator", model)]
+    problems = [
+        problem for group, model in groups.items() for problem in _problems(f"{group}.estimator", model.estimator)
+    ]
     if problems:
         raise ConfigRefused(problems)
     return build_candidate(settings.model), build_candidate(settings.baseline)
@@ -30,20 +32,21 @@ def build_candidates(settings: ChurnSettings) -> tuple[Candidate, Candidate]:
 
 def build_candidate(model: ModelSettings) -> Candidate:
     """Return the candidate that a model group describes."""
-    estimator = hydra.utils.instantiate(model.estimator)
+    estimator = hydra.utils.instantiate(model.estimator, _convert_="all")
     return Candidate(model.name, model.encoding, estimator, (), model.stopping_rounds, model.monotone, model.inputs)
 
 
-def _problems(key: str, model: ModelSettings) -> list[str]:
-    target = model.estimator["_target_"]
+def _problems(key: str, estimator: dict[str, Any]) -> list[str]:
+    target = estimator["_target_"]
     try:
         known = _parameters(hydra.utils.get_class(target))
     except Exception as error:  # noqa: BLE001 - importing what is named may fail in any way
         return [f"{key}._target_: no class '{target}' ({str(error).splitlines()[0]})"]
-    unknown = [name for name in model.estimator if not name.startswith("_") and name not in known]
-    if unknown:
-        return [f"{key}.{name}: not a parameter of {target}{did_you_mean(name, known)}" for name in unknown]
-    return _refused_values(key, hydra.utils.instantiate(model.estimator))
+    unknown = [name for name in estimator if not name.startswith("_") and name not in known]
+    problems = [f"{key}.{name}: not a parameter of {target}{did_you_mean(name, known)}" for name in unknown]
+    for name, value in estimator.items():  # an estimator may be made of others
+        problems += _problems(f"{key}.{name}", value) if isinstance(value, dict) and "_target_" in value else []
+    return problems or _refused_values(key, hydra.utils.instantiate(estimator, _convert_="all"))
 
 
 def _parameters(kind: type) -> list[str]:

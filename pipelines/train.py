@@ -6,6 +6,7 @@ import logging
 
 from churn.core.settings import ChurnSettings
 from churn.evaluation.comparison import judge
+from churn.evaluation.report import few_leavers
 from churn.integrations.frames import read_matrix
 from churn.integrations.registry import apply_gate, register_bundle
 from churn.integrations.results import StageResult
@@ -54,6 +55,7 @@ def run(settings: ChurnSettings) -> StageResult:
         f"version {version} {status}: AUC {auc.value:.3f} [{auc.low:.3f}, {auc.high:.3f}] on "
         f"{measured.report.rows:,} test rows; {verdict.reasons[0]}"
     )
+    result.summary = "; ".join([result.summary, *few_leavers(measured.report, settings.evaluation)])
     return result
 
 

@@ -42,7 +42,7 @@ def test_an_unknown_key_inside_a_group_names_the_nearest(word: str) -> None:
         ("policy.capacity=2.5", "policy.capacity: "),
         ("policy.capacity=null", "policy.capacity: "),
         ("policy.control_share=0.9", "policy.control_share: input should be less than or equal to 0.5 (found 0.9)"),
-        ("calibration.method=platt", "calibration.method: input should be 'none', 'sigmoid' or 'isotonic'"),
+        ("calibration.method=platt", "calibration.method: input should be 'none', 'sigmoid', 'isotonic' or 'centred'"),
         ("scoring.as_of=30.6.2024", "scoring.as_of"),
         ("windows.embargo_days=3", "windows: embargo_days (3) must be at least lead_days + horizon_days (37)"),
         ("engine.memory_limit=4", "engine.memory_limit: "),

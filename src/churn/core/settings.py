@@ -52,7 +52,7 @@ class ModelSettings(StrictSettings):
 class CalibrationSettings(StrictSettings):
     """How raw scores become probabilities."""
 
-    method: Literal["none", "sigmoid", "isotonic"]
+    method: Literal["none", "sigmoid", "isotonic", "centred"]
 
 
 class SliceSettings(StrictSettings):
@@ -73,6 +73,7 @@ class EvaluationSettings(StrictSettings):
     interval: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
     seed: int = 0
     min_positives: Annotated[int, Field(ge=1)] = 50
+    few_positives: Annotated[int, Field(ge=0)] = 100
     max_single_feature_auc: Annotated[float, Field(gt=0.5, le=1)] = 0.95
     slices: SliceSettings = SliceSettings()
 

@@ -14,7 +14,7 @@ import pandas as pd
 from churn.core.settings import EvaluationSettings, SliceSettings
 from churn.evaluation.metrics import Measured
 from churn.evaluation.ranking import TopList
-from churn.evaluation.report import estimate, resample_customers
+from churn.evaluation.report import count_leavers, estimate, resample_customers
 from churn.features.catalog import Catalog
 
 NO_VALUE = "(none)"
@@ -65,9 +65,10 @@ def measure_slices(
         customers = rows.loc[mask, "customer_id"]
         resampled = pd.DataFrame([_measure(measured, w) for w in resample_customers(customers, draws)])
         counts = int(mask.sum()), customers.nunique(), int(churned[mask].sum())
+        leavers = count_leavers(rows.loc[mask])
         record = dict(zip(KEY, (attribute, value, attribute in protected, *counts), strict=True))
         for name, point in _measure(measured, None).items():
-            found = estimate(point, resampled[name], draws)
+            found = estimate(point, resampled[name], draws, leavers)
             record |= {name: found.value, f"{name}_low": found.low, f"{name}_high": found.high}
         records.append(record)
     return pd.DataFrame(records, columns=None if records else KEY)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import warnings
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from churn.core.errors import DataRefused
+from churn.explanation.horizon import explain_horizon
 from churn.modeling.bundle import Bundle
 from churn.modeling.encoding import feature_of_output
+from churn.modeling.hazard import TimeToChurn
 
 TOLERANCE = 1e-6
 
@@ -28,8 +31,9 @@ class Contributions(NamedTuple):
 def explain_rows(bundle: Bundle, features: pd.DataFrame) -> Contributions:
     """Return the contributions of every feature to every row's raw score.
 
-    Trees: LightGBM's own exact tree SHAP. Linear models: coefficient times centred value, which is exact SHAP for
-    independent features. One-hot columns add up to their feature.
+    Trees: exact tree SHAP, LightGBM's own or shap's; for the time to churn see `explain_horizon`. Linear models:
+    coefficient times centred value, which is exact SHAP for independent features. One-hot columns add up to their
+    feature.
 
     Raises
     ------
@@ -46,6 +50,10 @@ def explain_rows(bundle: Bundle, features: pd.DataFrame) -> Contributions:
     if hasattr(model, "booster_"):
         values = np.asarray(model.booster_.predict(encoded, pred_contrib=True), dtype=float)
         by_output, base = values[:, :-1], float(values[0, -1])
+    elif isinstance(model, TimeToChurn):
+        by_output, base = explain_horizon(model, encoded)
+    elif type(model).__name__ == "HistGradientBoostingClassifier":
+        by_output, base = _explain_histogram(model, encoded)
     elif hasattr(model, "coef_"):
         by_output, base = encoded * model.coef_[0], float(model.intercept_[0])
     else:
@@ -65,3 +73,13 @@ def explain_rows(bundle: Bundle, features: pd.DataFrame) -> Contributions:
             remedy="The model file and the encoder do not belong together: train again",
         )  # fmt: skip
     return Contributions(summed, base, raw)
+
+
+def _explain_histogram(model: Any, encoded: np.ndarray) -> tuple[np.ndarray, float]:
+    """Return exact tree SHAP of scikit-learn's histogram boosting, and its base."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what it warns about while it is imported is its own affair
+        from shap import TreeExplainer  # slow to import, and needed for this one model only
+
+    explainer = TreeExplainer(model, feature_perturbation="tree_path_dependent")
+    return np.asarray(explainer.shap_values(encoded), dtype=float), float(np.ravel(explainer.expected_value)[0])

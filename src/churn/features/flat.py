@@ -45,5 +45,8 @@ def flat_labels(flat: ir.Table) -> ir.Table:
         churn_kind=ibis.null("string"),
         label_end_date=ibis.null("date"),
         is_label_complete=churned.notnull(),
+        followed_until=ibis.null("date"),
+        left_on=ibis.null("date"),
+        left_kind=ibis.null("string"),
         left_out_because=ibis.ifelse(churned.isnull(), "not_complete", ibis.null("string")),
     )

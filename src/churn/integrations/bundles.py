@@ -23,7 +23,10 @@ TRUSTED = [
     "collections.OrderedDict",
     "lightgbm.basic.Booster",
     "lightgbm.sklearn.LGBMClassifier",
+    "churn.modeling.encoding.PlainNumbers",
     "churn.modeling.encoding.signed_log1p",
+    "churn.modeling.hazard.TimeToChurn",
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     "numpy.dtype",
 ]
 

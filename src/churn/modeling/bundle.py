@@ -54,6 +54,15 @@ class Bundle:
         """Return calibrated probabilities, shape (rows,)."""
         return self.calibrator.predict(raw_score)
 
+    def outlook(self, features: pd.DataFrame, probability: np.ndarray) -> dict[str, np.ndarray]:
+        """Return what a time-to-churn model says beyond its horizon, by column, shape (rows,) each; else nothing."""
+        model = self.pipeline.named_steps["model"]
+        if not hasattr(model, "outlook"):
+            return {}
+        encoded = self.pipeline.named_steps["encode"].transform(self.select(features))
+        found: dict[str, np.ndarray] = model.outlook(encoded, probability)
+        return found
+
     def select(self, features: pd.DataFrame) -> pd.DataFrame:
         """Return the model's columns in its order.
 

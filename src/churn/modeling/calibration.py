@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -12,6 +12,10 @@ from sklearn.linear_model import LogisticRegression
 
 log = logging.getLogger(__name__)
 LEAST_SLOPE = 0.01
+LINE_SHARE = 0.01
+PRIOR_LEAVERS = 20
+BISECTIONS = 60
+Method = Literal["none", "sigmoid", "isotonic", "centred"]
 
 
 def sigmoid(log_odds: np.ndarray) -> np.ndarray:
@@ -29,10 +33,12 @@ def logit(probability: np.ndarray, edge: float = 1e-9) -> np.ndarray:
 class Calibrator:
     """A monotone map from raw score to probability.
 
-    `sigmoid`: sigmoid(slope * raw + intercept). `isotonic`: linear between (`x`, `y`). `none`: sigmoid(raw).
+    `sigmoid`: sigmoid(slope * raw + intercept). `isotonic`: linear between (`x`, `y`). `none`: sigmoid(raw). `centred`:
+    linear between the centres (`x`, `y`) of isotonic steps, with a hundredth of the sigmoid's part, so that it rises
+    everywhere and no two different scores become one probability.
     """
 
-    method: Literal["none", "sigmoid", "isotonic"]
+    method: Method
     slope: float = 1.0
     intercept: float = 0.0
     x: tuple[float, ...] = ()
@@ -42,7 +48,10 @@ class Calibrator:
         """Return probabilities; shape as given."""
         if self.method == "isotonic":
             return np.asarray(np.interp(raw_score, self.x, self.y))
-        return sigmoid(self.slope * raw_score + self.intercept)
+        line = sigmoid(self.slope * raw_score + self.intercept)
+        if self.method == "centred":
+            return (1 - LINE_SHARE) * np.interp(raw_score, self.x, self.y) + LINE_SHARE * line
+        return line
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain content for JSON."""
@@ -54,26 +63,49 @@ class Calibrator:
         return cls(**{**content, "x": tuple(content["x"]), "y": tuple(content["y"])})
 
 
-def fit_calibrator(
-    method: Literal["none", "sigmoid", "isotonic"], raw_score: np.ndarray, churned: np.ndarray
-) -> Calibrator:
+def fit_calibrator(method: Method, raw_score: np.ndarray, churned: np.ndarray) -> Calibrator:
     """Return the calibrator fitted on raw scores (rows,) and outcomes (rows,) of 0 and 1.
 
     A fitted slope at or below zero would turn the ranking round: it is set to a small positive value and said.
 
     References
     ----------
-    Platt 1999 (sigmoid), Zadrozny and Elkan 2002 (isotonic).
+    Platt 1999 (sigmoid), Zadrozny and Elkan 2002 (isotonic), Oron and Flournoy 2017 (centred isotonic).
     """
     if method == "none" or len(np.unique(churned)) < 2:
         return Calibrator("none")
     if method == "isotonic":
         fitted = IsotonicRegression(y_min=0.0, y_max=1.0, out_of_bounds="clip").fit(raw_score, churned)
         return Calibrator("isotonic", x=tuple(fitted.X_thresholds_), y=tuple(fitted.y_thresholds_))
-    fitted = LogisticRegression(C=np.inf, max_iter=1000).fit(raw_score.reshape(-1, 1), churned)
-    slope = float(fitted.coef_[0, 0])
+    line = _fit_line(raw_score, churned)
+    if method == "centred":
+        return replace(line, method="centred", **_centres(raw_score, churned))
+    return line
+
+
+def _centres(raw_score: np.ndarray, churned: np.ndarray) -> dict[str, tuple[float, ...]]:
+    """Return the centres of isotonic steps: mean score and rate of each, the rates rising strictly."""
+    fitted = IsotonicRegression(y_min=0.0, y_max=1.0).fit(raw_score, churned).predict(raw_score)
+    rates, step, rows = np.unique(fitted, return_inverse=True, return_counts=True)
+    return {"x": tuple((np.bincount(step, raw_score) / rows).tolist()), "y": tuple(rates.tolist())}
+
+
+def _fit_line(raw_score: np.ndarray, churned: np.ndarray) -> Calibrator:
+    """Return the sigmoid; with few leavers its slope is mostly noise, and is drawn towards one."""
+    free = float(LogisticRegression(C=np.inf, max_iter=1000).fit(raw_score.reshape(-1, 1), churned).coef_[0, 0])
+    leavers = float(churned.sum())
+    slope = 1 + (free - 1) * leavers / (leavers + PRIOR_LEAVERS)
     if slope < LEAST_SLOPE:
-        log.warning("calibration: scores do not rise with the outcome on the calibration dates (slope %.3f)", slope)
-        rate = logit(np.array([churned.mean()]))[0]
-        return Calibrator("sigmoid", LEAST_SLOPE, float(rate - LEAST_SLOPE * raw_score.mean()))
-    return Calibrator("sigmoid", slope, float(fitted.intercept_[0]))
+        log.warning("calibration: scores do not rise with the outcome on the calibration dates (slope %.3f)", free)
+        slope = LEAST_SLOPE
+    return Calibrator("sigmoid", slope, _find_intercept(slope * raw_score, float(churned.mean())))
+
+
+def _find_intercept(log_odds: np.ndarray, rate: float) -> float:
+    """Return the shift of log-odds under which their mean probability is the rate, by bisection."""
+    centre = float(logit(np.array([rate]))[0])
+    low, high = centre - float(log_odds.max()), centre - float(log_odds.min())
+    for _ in range(BISECTIONS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if sigmoid(log_odds + middle).mean() < rate else (low, middle)
+    return (low + high) / 2

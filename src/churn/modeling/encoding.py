@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline, make_pipeline
@@ -19,6 +21,28 @@ def signed_log1p(values: np.ndarray) -> np.ndarray:
     return np.asarray(np.sign(values) * np.log1p(np.abs(values)))
 
 
+class PlainNumbers(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """Numbers as single-precision floats, missing ones included: half the memory, and nothing trees could tell apart.
+
+    A column without any value in the fitted rows becomes zero: nothing was learned of it, and not every estimator can
+    take a column that is nowhere filled.
+    """
+
+    def fit(self, rows: pd.DataFrame, _target: object = None) -> PlainNumbers:
+        """Remember which columns are empty."""
+        self.is_empty_ = rows.isna().all(axis=0).to_numpy(dtype=bool)
+        return self
+
+    def transform(self, rows: pd.DataFrame) -> np.ndarray:
+        """Return the numbers, shape (rows, columns), float32."""
+        numbers = rows.to_numpy(dtype=np.float32)
+        return np.where(self.is_empty_, np.float32(0), numbers) if self.is_empty_.any() else numbers
+
+    def get_feature_names_out(self, names: Sequence[str]) -> np.ndarray:
+        """Return the names given: one output per column."""
+        return np.asarray(names, dtype=object)
+
+
 def build_encoder(
     encoding: Literal["trees", "linear"], numbers: Sequence[str], categories: Sequence[str]
 ) -> ColumnTransformer:
@@ -30,8 +54,10 @@ def build_encoder(
     together. Every output has mean zero on the fitted rows, so coefficient times value is its exact contribution.
     """
     if encoding == "trees":
-        codes = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1, encoded_missing_value=-1)
-        return ColumnTransformer([("numbers", "passthrough", list(numbers)), ("categories", codes, list(categories))])
+        codes = OrdinalEncoder(
+            handle_unknown="use_encoded_value", unknown_value=-1, encoded_missing_value=-1, dtype=np.float32
+        )
+        return ColumnTransformer([("numbers", PlainNumbers(), list(numbers)), ("categories", codes, list(categories))])
     scaled = make_pipeline(
         SimpleImputer(strategy="median", keep_empty_features=True), FunctionTransformer(signed_log1p), StandardScaler()
     )

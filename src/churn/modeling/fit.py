@@ -15,8 +15,9 @@ from churn.core.errors import DataRefused
 from churn.core.source import SourceSettings
 from churn.features.catalog import Catalog
 from churn.modeling.bundle import Bundle
-from churn.modeling.calibration import fit_calibrator
+from churn.modeling.calibration import Method, fit_calibrator
 from churn.modeling.encoding import build_pipeline
+from churn.modeling.follow_up import follow_up, known_by
 from churn.modeling.stopping import choose_tree_count
 from churn.snapshots.splits import Fold
 
@@ -67,7 +68,7 @@ def fit_bundle(
     fold: Fold,
     candidate: Candidate,
     catalog: Catalog,
-    calibration: Literal["none", "sigmoid", "isotonic"],
+    calibration: Method,
     problem: Mapping[str, Any],
 ) -> Bundle:
     """Return the candidate fitted on the fold's `fit` rows and calibrated on its `calibrate` rows.
@@ -82,8 +83,10 @@ def fit_bundle(
     ordered = Catalog([*(used[n] for n in numbers), *(used[n] for n in used.categories)])
     pipeline = build_pipeline(candidate.encoding, numbers, used.categories, clone(candidate.estimator))
     rows, target = matrix.loc[fold.fit], matrix.loc[fold.fit, TARGET].to_numpy(dtype=int)
+    if getattr(candidate.estimator, "needs_follow_up", False):
+        target = follow_up(rows, problem["windows"]["lead_days"], known_by(matrix, fold))
     if candidate.monotone:
-        pipeline["model"].set_params(monotone_constraints=[feature.direction for feature in ordered.features])
+        _constrain(pipeline["model"], [feature.direction for feature in ordered.features])
     if candidate.stopping_rounds is not None:
         chosen = choose_tree_count(pipeline, rows, target, candidate.stopping_rounds)
         pipeline["model"].set_params(**chosen)
@@ -99,6 +102,12 @@ def fit_bundle(
     return Bundle(
         **{**bundle.__dict__, "calibrator": fit_calibrator(calibration, raw, later[TARGET].to_numpy(dtype=int))}
     )
+
+
+def _constrain(estimator: Any, directions: list[int]) -> None:
+    """Keep an estimator to the catalogue's directions; LightGBM and scikit-learn have a word of their own for it."""
+    word = "monotonic_cst" if "monotonic_cst" in estimator.get_params() else "monotone_constraints"
+    estimator.set_params(**{word: directions})
 
 
 def describe_typical(rows: pd.DataFrame, catalog: Catalog) -> dict[str, Any]:

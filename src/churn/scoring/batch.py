@@ -66,6 +66,7 @@ def score_customers(features: pd.DataFrame, bundle: Bundle, policy: PolicySettin
             "raw_score": explained.raw_score,
             "risk_rank": rank_within_dates(features, probability, mrr),
             "risk_band": risk_bands(probability, bundle.base_rate, policy),
+            **bundle.outlook(features, probability),
             "mrr": mrr,
             "mrr_at_risk": probability * mrr,
             "expected_profit": contact_profit(probability, customer_values(mrr, policy.money), policy.money),

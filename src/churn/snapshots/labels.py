@@ -13,6 +13,7 @@ import ibis
 import ibis.expr.types as ir
 
 from churn.core.problem import LabelSettings
+from churn.core.windows import days_before
 from churn.snapshots.cohort import qualifying_days
 
 LEFT_OUT = "left_out_because"
@@ -28,7 +29,9 @@ def build_labels(
     """Return one row per snapshot with its outcome.
 
     Grain: customer x as-of date. Columns `customer_id`, `as_of_date`, `churned`, `churn_kind` (`voluntary`,
-    `involuntary`, null), `label_end_date`, `is_label_complete`, `left_out_because`.
+    `involuntary`, null), `label_end_date`, `is_label_complete`, `left_out_because`; for the time to churn
+    `followed_until` (the first day whose leavers are not settled; null where the label has no day of leaving),
+    `left_on` (a day before it, else null) and `left_kind`.
 
     Parameters
     ----------
@@ -37,12 +40,13 @@ def build_labels(
     """
     dated = snapshots.join(grid, "as_of_date")
     if label.kind == "contractual":
-        outcome = _contractual(dated, staged["subscriptions"], label)
+        outcome = _contractual(dated, staged["subscriptions"], label, days_before(data_end, label.grace_days))
     else:
         outcome = _inactivity(dated, staged["events"], label)
     is_complete = outcome.complete_on <= ibis.literal(data_end)
     left_out = ibis.ifelse(~is_complete, "not_complete", outcome.left_out)
     settled = left_out.isnull()
+    leaves = outcome.left_on < outcome.followed_until
     return outcome.select(
         "customer_id",
         "as_of_date",
@@ -50,6 +54,9 @@ def build_labels(
         churn_kind=ibis.ifelse(settled & outcome.has_left, outcome.kind, ibis.null("string")),
         label_end_date=outcome.complete_on,
         is_label_complete=is_complete,
+        followed_until=outcome.followed_until,
+        left_on=ibis.ifelse(leaves, outcome.left_on, ibis.null("date")),
+        left_kind=ibis.ifelse(leaves, outcome.kind, ibis.null("string")),
         **{LEFT_OUT: left_out},
     )
 
@@ -83,7 +90,7 @@ def _order(rows: ir.Table) -> list[ir.Column]:
     return [rows.started_at, rows.end, rows.subscription_id]
 
 
-def _contractual(dated: ir.Table, subscriptions: ir.Table, label: LabelSettings) -> ir.Table:
+def _contractual(dated: ir.Table, subscriptions: ir.Table, label: LabelSettings, followed_until: date) -> ir.Table:
     spells = build_spells(subscriptions, label.grace_days)
     joined = dated.left_join(
         spells,
@@ -96,6 +103,8 @@ def _contractual(dated: ir.Table, subscriptions: ir.Table, label: LabelSettings)
     end = joined.spell_end
     in_lead = end < joined.outcome_start.cast("timestamp(6)")
     return joined.mutate(
+        followed_until=ibis.literal(followed_until),
+        left_on=end.date(),
         has_left=ibis.coalesce(end < joined.outcome_end.cast("timestamp(6)"), False),
         left_out=ibis.cases(
             (joined.spell_start.isnull(), "left_already"),
@@ -117,4 +126,5 @@ def _inactivity(dated: ir.Table, events: ir.Table, label: LabelSettings) -> ir.T
     )
     seen = within.select("customer_id", "as_of_date").distinct().mutate(is_seen=True)
     joined = dated.left_join(seen, ["customer_id", "as_of_date"])
-    return joined.mutate(has_left=joined.is_seen.isnull(), left_out=ibis.null("string"), kind=ibis.null("string"))
+    unknown = {"followed_until": ibis.null("date"), "left_on": ibis.null("date"), "kind": ibis.null("string")}
+    return joined.mutate(has_left=joined.is_seen.isnull(), left_out=ibis.null("string"), **unknown)

@@ -17,7 +17,7 @@ BOTH = pytest.mark.parametrize("encoding", ["trees", "linear"])
 
 
 @BOTH
-@pytest.mark.parametrize("calibration", ["none", "sigmoid", "isotonic"])
+@pytest.mark.parametrize("calibration", ["none", "sigmoid", "isotonic", "centred"])
 def test_comes_back_with_the_same_probabilities(encoding: str, calibration: str, tmp_path: Path) -> None:
     bundle, rows = fitted(encoding, calibration), rows_of()  # type: ignore[arg-type]
     again = read_bundle(tmp_path, write_bundle(bundle, tmp_path))

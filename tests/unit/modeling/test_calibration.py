@@ -4,6 +4,7 @@ import logging
 
 import numpy as np
 import pytest
+from sklearn.linear_model import LogisticRegression
 
 from churn.modeling.calibration import LEAST_SLOPE, Calibrator, fit_calibrator, logit, sigmoid
 
@@ -43,6 +44,31 @@ def test_isotonic_rises_in_steps_and_stays_between_zero_and_one() -> None:
     assert calibrator.predict(RAW).mean() == pytest.approx(CHURNED.mean(), abs=1e-2)
 
 
+class TestCentred:
+    bent = (np.random.default_rng(1).random(4000) < 0.05 + 0.4 * (RAW > 0.3)).astype(int)  # a shape no sigmoid has
+
+    def test_follows_a_shape_that_no_sigmoid_has(self) -> None:
+        def error(method: str) -> float:
+            found = fit_calibrator(method, RAW, self.bent).predict(RAW)  # type: ignore[arg-type]
+            return float(np.abs(found - (0.05 + 0.4 * (RAW > 0.3))).mean())
+
+        assert error("centred") < 0.02 < error("sigmoid")
+
+    def test_rises_everywhere_so_no_two_scores_become_one(self) -> None:
+        found = fit_calibrator("centred", RAW, self.bent).predict(np.linspace(-6, 6, 2000))
+        assert (np.diff(found) > 0).all()
+        assert 0 < found.min() < found.max() < 1
+
+    def test_where_isotonic_ties_it_ranks_as_the_score_does(self) -> None:
+        ties, apart = (fit_calibrator(m, RAW, self.bent).predict(RAW) for m in ("isotonic", "centred"))  # type: ignore[arg-type]
+        assert len(np.unique(ties)) < len(np.unique(RAW)) == len(np.unique(apart))
+
+    def test_gives_the_mean_that_was_seen(self) -> None:
+        assert fit_calibrator("centred", RAW, self.bent).predict(RAW).mean() == pytest.approx(
+            self.bent.mean(), abs=2e-3
+        )
+
+
 def test_scores_that_rank_upside_down_never_turn_the_ranking_round(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
         calibrator = fit_calibrator("sigmoid", -RAW, CHURNED)
@@ -52,14 +78,14 @@ def test_scores_that_rank_upside_down_never_turn_the_ranking_round(caplog: pytes
     assert "do not rise with the outcome" in caplog.text
 
 
-@pytest.mark.parametrize("method", ["sigmoid", "isotonic"])
+@pytest.mark.parametrize("method", ["sigmoid", "isotonic", "centred"])
 @pytest.mark.parametrize("churned", [np.zeros(5), np.ones(5), np.empty(0)], ids=["none left", "all left", "no rows"])
 def test_without_two_outcomes_scores_are_taken_at_their_word(method: str, churned: np.ndarray) -> None:
     calibrator = fit_calibrator(method, np.linspace(-1, 1, len(churned)), churned)  # type: ignore[arg-type]
     assert calibrator == Calibrator("none")
 
 
-@pytest.mark.parametrize("method", ["none", "sigmoid", "isotonic"])
+@pytest.mark.parametrize("method", ["none", "sigmoid", "isotonic", "centred"])
 def test_comes_back_from_plain_content_unchanged(method: str) -> None:
     import json
 
@@ -67,6 +93,13 @@ def test_comes_back_from_plain_content_unchanged(method: str) -> None:
     again = Calibrator.from_dict(json.loads(json.dumps(calibrator.to_dict())))
     assert again == calibrator
     assert (again.predict(RAW) == calibrator.predict(RAW)).all()
+
+
+def test_a_slope_from_few_leavers_is_drawn_towards_one() -> None:
+    few, rate = fit_calibrator("sigmoid", RAW[:60], CHURNED[:60]), CHURNED[:60].mean()
+    free = LogisticRegression(C=np.inf).fit(RAW[:60].reshape(-1, 1), CHURNED[:60]).coef_[0, 0]
+    assert abs(few.slope - 1) < 0.5 * abs(free - 1)
+    assert few.predict(RAW[:60]).mean() == pytest.approx(rate, abs=1e-6)
 
 
 def test_separated_outcomes_still_give_probabilities() -> None:

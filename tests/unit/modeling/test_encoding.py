@@ -32,8 +32,15 @@ class TestTrees:
 
     def test_numbers_stay_as_they_are_and_missing_stays_missing(self) -> None:
         encoded = self.encoder.transform(_one(number=np.nan))
-        assert np.isnan(encoded[0, :2]).all()
+        assert np.isnan(encoded[0, 0])
         assert self.encoder.transform(_one(number=7.5))[0, 0] == 7.5
+
+    def test_a_column_that_was_always_empty_is_zero_ever_after(self) -> None:
+        assert self.encoder.transform(_one())[0, 1] == 0
+        assert self.encoder.transform(_one(empty=1e6))[0, 1] == 0
+
+    def test_numbers_take_half_the_memory(self) -> None:
+        assert self.encoder.transform(FIT).dtype == np.float32
 
     def test_categories_are_codes_in_the_order_of_their_names(self) -> None:
         codes = [self.encoder.transform(_one(plan=value))[0, 2] for value in ("basic", "team")]

@@ -15,6 +15,7 @@ from sklearn.linear_model import LogisticRegression
 
 from churn.features.catalog import Catalog, Feature
 from churn.modeling.bundle import Bundle
+from churn.modeling.calibration import Method
 from churn.modeling.fit import Candidate, fit_bundle
 from churn.snapshots.splits import Fold
 
@@ -61,6 +62,14 @@ def make_matrix(customers: int = 200, seed: int = 0) -> pd.DataFrame:
             "never_filled": np.full(rows, np.nan),
         }
     )
+    left_after = pd.to_timedelta(
+        np.where(frame["churned"] == 1, 7 + np.arange(rows) % 20, 60 + np.arange(rows) % 300), "D"
+    )
+    frame["followed_until"] = pd.Timestamp("2024-08-01")
+    left_on = frame["as_of_date"] + left_after
+    frame["left_on"] = left_on.where(left_on < frame["followed_until"])
+    kind = pd.Series(np.where(generator.random(rows) < 0.3, "involuntary", "voluntary"), dtype="str")
+    frame["left_kind"] = kind.where(frame["left_on"].notna())
     return frame.assign(plan=frame["plan"].astype("str"), country=frame["country"].astype("str"))
 
 
@@ -82,9 +91,7 @@ def make_candidate(encoding: Literal["trees", "linear"]) -> Candidate:
 
 
 @functools.cache
-def fitted(
-    encoding: Literal["trees", "linear"], calibration: Literal["none", "sigmoid", "isotonic"] = "sigmoid"
-) -> Bundle:
+def fitted(encoding: Literal["trees", "linear"], calibration: Method = "sigmoid") -> Bundle:
     """A bundle fitted on the toy company."""
     matrix = make_matrix()
     return fit_bundle(matrix, make_fold(matrix), make_candidate(encoding), CATALOG, calibration, PROBLEM)

@@ -197,6 +197,22 @@ class TestCompleteness:
         assert (row["churned"], row["is_label_complete"]) == (None, True)
 
 
+class TestFollowUp:
+    """When customers left, also after the outcome window, as far as it is settled."""
+
+    def test_every_settled_leaving_has_its_day_and_kind(self, engine):
+        row = label("A | 2024-01-01 | 2024-06-10 08:00:00 | involuntary")
+        assert (row["churned"], row["left_on"], row["left_kind"]) == (False, date(2024, 6, 10), "involuntary")
+        assert row["followed_until"] == date(2024, 7, 1)
+
+    def test_who_might_still_come_back_has_not_left_yet(self, engine):
+        row = label("A | 2024-01-01 | 2024-06-20 |", label=GRACE)
+        assert (row["left_on"], row["left_kind"], row["followed_until"]) == (None, None, date(2024, 6, 17))
+
+    def test_an_end_that_lies_ahead_is_not_a_leaving(self, engine):
+        assert label("A | 2024-01-01 | 2024-09-01 | voluntary")["left_on"] is None
+
+
 class TestSpells:
     def spells(self, *rows: str, grace_days: int = 0):
         table = subscriptions(*rows)["subscriptions"]
