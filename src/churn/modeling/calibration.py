@@ -50,7 +50,7 @@ class Calibrator:
             return np.asarray(np.interp(raw_score, self.x, self.y))
         line = sigmoid(self.slope * raw_score + self.intercept)
         if self.method == "centred":
-            return (1 - LINE_SHARE) * np.interp(raw_score, self.x, self.y) + LINE_SHARE * line
+            return np.asarray((1 - LINE_SHARE) * np.interp(raw_score, self.x, self.y) + LINE_SHARE * line)
         return line
 
     def to_dict(self) -> dict[str, Any]:
@@ -79,15 +79,16 @@ def fit_calibrator(method: Method, raw_score: np.ndarray, churned: np.ndarray) -
         return Calibrator("isotonic", x=tuple(fitted.X_thresholds_), y=tuple(fitted.y_thresholds_))
     line = _fit_line(raw_score, churned)
     if method == "centred":
-        return replace(line, method="centred", **_centres(raw_score, churned))
+        x, y = _centres(raw_score, churned)
+        return replace(line, method="centred", x=x, y=y)
     return line
 
 
-def _centres(raw_score: np.ndarray, churned: np.ndarray) -> dict[str, tuple[float, ...]]:
+def _centres(raw_score: np.ndarray, churned: np.ndarray) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Return the centres of isotonic steps: mean score and rate of each, the rates rising strictly."""
     fitted = IsotonicRegression(y_min=0.0, y_max=1.0).fit(raw_score, churned).predict(raw_score)
     rates, step, rows = np.unique(fitted, return_inverse=True, return_counts=True)
-    return {"x": tuple((np.bincount(step, raw_score) / rows).tolist()), "y": tuple(rates.tolist())}
+    return tuple((np.bincount(step, raw_score) / rows).tolist()), tuple(rates.tolist())
 
 
 def _fit_line(raw_score: np.ndarray, churned: np.ndarray) -> Calibrator:
