@@ -12,9 +12,8 @@ import ibis.expr.types as ir
 
 from churn.core.errors import ConfigRefused
 from churn.core.source import EventTypeSettings
-from churn.core.windows import days_between
 from churn.features.family import FamilyTable, FeatureInputs, Measure
-from churn.features.segments import Lookback, plan_segments, roll_up_days, sum_segments
+from churn.features.segments import Lookback, mark_days, plan_segments, sum_segments
 from churn.features.words import describe, describe_event_type
 
 FAMILY, TABLE = "engagement", "events"
@@ -29,7 +28,7 @@ def build_engagement(inputs: FeatureInputs) -> FamilyTable:
     plan = plan_segments(inputs.as_of_dates, lookbacks, inputs.observation_days)
     event_types = inputs.settings.event_types
     value_types = inputs.settings.value_types or []
-    sums = sum_segments(roll_up_days(inputs.staged[TABLE], plan), plan, event_types, value_types)
+    sums = sum_segments(mark_days(inputs.staged[TABLE], plan), plan, event_types, value_types)
     measures = _measures(inputs, windows, event_types)
     table = sums.select(
         "customer_id", "as_of_date", **{m.feature.name: m.value(sums).cast("float64") for m in measures}
@@ -44,7 +43,7 @@ def _with_prior(windows: Sequence[int], observation_days: int) -> list[int]:
 def _measures(inputs: FeatureInputs, windows: Sequence[int], event_types: Sequence[str]) -> list[Measure]:
     prior, reach = set(_with_prior(windows, inputs.observation_days)), inputs.observation_days
     measures = [m for days in windows for m in _totals(days, days in prior, len(event_types))]
-    measures.append(Measure(describe(FAMILY, "eng_activity_recency_days", reach=reach), _days_since("last_day", reach)))
+    measures.append(Measure(describe(FAMILY, "eng_activity_recency_days", reach=reach), _days_since("since", reach)))
     for number, (event_type, (slug, words)) in enumerate(zip(event_types, _slugs(inputs, event_types), strict=True)):
         worded = partial(describe_event_type, slug=slug, event_type=event_type, words=words)
         has_value = event_type in (inputs.settings.value_types or [])
@@ -53,7 +52,7 @@ def _measures(inputs: FeatureInputs, windows: Sequence[int], event_types: Sequen
         for days in windows if has_value else ():
             measures.append(Measure(worded("eng_<type>_value_sum", days=days), _column(f"in_{days}__v{number}")))
         recency = worded("eng_<type>_recency_days", reach=reach)
-        measures.append(Measure(recency, _days_since(f"last_day{number}", reach)))
+        measures.append(Measure(recency, _days_since(f"since{number}", reach)))
     return measures
 
 
@@ -78,7 +77,7 @@ def _column(name: str) -> Callable[[ir.Table], Any]:
 
 
 def _days_since(column: str, reach: int) -> Callable[[ir.Table], Any]:
-    return lambda t: ibis.coalesce(days_between(t[column], t.as_of_date), reach)
+    return lambda t: ibis.coalesce(t[column], reach)
 
 
 def _log_ratio(now: ir.NumericValue, before: ir.NumericValue) -> ir.NumericValue:

@@ -1,8 +1,12 @@
 """Window sums over events, by cutting time once at every window edge.
 
 Each event belongs to one disjoint segment; a window of a date is a union of segments. Events are grouped once by
-customer and segment, and the segments are summed per date and window, multiplied by 0/1 membership flags. A fact that
-became known late joins a date only from the first as-of date on that sees it.
+customer and segment, and the segments are summed per date and window, multiplied by 0/1 membership flags. Active days
+are bits, one a day, joined by OR: a day seen twice is one day. A fact that became known late joins a date only from the
+first as-of date on that sees it.
+
+Counts and sums are float64: whole numbers in it add up exactly, and values are put on a binary grid first
+(`exact_value`), so that no sum depends on the order of rows or on how they were grouped before.
 """
 
 from __future__ import annotations
@@ -15,7 +19,11 @@ import ibis
 import ibis.expr.types as ir
 
 from churn.core.contract import DELAY
-from churn.core.windows import Segment, cut_segments, days_before, first_visible_date, segment_days
+from churn.core.windows import Segment, cut_segments, days_before, days_between, first_visible_date, segment_days
+
+WORD_DAYS = 60  # days held in the bits of one int64; below 63, so that no sign bit is ever touched
+EPOCH = date(1970, 1, 1)
+GRID = 2.0**20  # steps per unit of an event's value
 
 
 @dataclass(frozen=True)
@@ -36,28 +44,45 @@ class SegmentPlan:
     segments: tuple[Segment, ...]
     reach_days: int
 
+    @property
+    def words(self) -> range:
+        """Numbers of the words of active days: word 0 holds the last `WORD_DAYS` days before the date, and so on."""
+        return range(-(-self.reach_days // WORD_DAYS))
+
     def calendar(self) -> ir.Table:
-        """Return `day`, `segment_id`: one row per day that any window covers."""
-        rows = [{"day": day, "segment_id": segment} for day, segment in segment_days(self.segments)]
-        return ibis.memtable(rows, schema={"day": "date", "segment_id": "int64"})
+        """Return `day`, `segment_id`, `day_number`, `day_bit`: one row per day that any window covers.
+
+        Days are numbered from 1970; the last day of a segment is bit 0.
+        """
+        rows = [
+            {
+                "day": day,
+                "segment_id": number,
+                "day_number": (day - EPOCH).days,
+                "day_bit": 1 << (self.segments[number].end - day).days - 1,
+            }
+            for day, number in segment_days(self.segments)
+        ]
+        return ibis.memtable(
+            rows, schema={"day": "date", "segment_id": "int32", "day_number": "int32", "day_bit": "int64"}
+        )
 
     def membership(self) -> ir.Table:
-        """Return `as_of_date`, `segment_id` and one 0/1 flag per look-back: what each date sees of each segment."""
+        """Return `as_of_date`, `segment_id`, one 0/1 flag per look-back, and by how much day bits are shifted.
+
+        `word<k>` is the power of two that carries the bits of the segment to their place in word k of the date, or 0
+        where they belong to another word.
+        """
         rows = [
             {"as_of_date": day, "segment_id": segment.segment_id}
-            | {
-                look.name: int(
-                    days_before(day, look.start_days) <= segment.start
-                    and segment.end <= days_before(day, look.end_days)
-                )
-                for look in self.lookbacks
-            }
+            | {look.name: float(_covers(look, day, segment)) for look in self.lookbacks}
+            | {f"word{k}": _shift((day - segment.end).days, k) for k in self.words}
             for day in self.as_of_dates
             for segment in self.segments
             if days_before(day, self.reach_days) <= segment.start and segment.end <= day
         ]
-        flags = {look.name: "int64" for look in self.lookbacks}
-        return ibis.memtable(rows, schema={"as_of_date": "date", "segment_id": "int64", **flags})
+        flags = {look.name: "float64" for look in self.lookbacks} | {f"word{k}": "int64" for k in self.words}
+        return ibis.memtable(rows, schema={"as_of_date": "date", "segment_id": "int32", **flags})
 
     def first_dates(self) -> ir.Table:
         """Return `visible_from`, `seen_from`: the first as-of date on or after each day up to the last one."""
@@ -66,88 +91,125 @@ class SegmentPlan:
         rows = [{"visible_from": day, "seen_from": min(d for d in self.as_of_dates if d >= day)} for day in days]
         return ibis.memtable(rows, schema={"visible_from": "date", "seen_from": "date"})
 
+    def count_days(self, rows: ir.Table, look: Lookback) -> ir.NumericValue:
+        """Return the active days of a look-back out of the words of day bits in `rows`."""
+        masks = [_mask(look.end_days - k * WORD_DAYS, look.start_days - k * WORD_DAYS) for k in self.words]
+        counts = [_bit_count(rows[f"word{k}"] & mask).cast("float64") for k, mask in enumerate(masks) if mask]
+        return sum(counts[1:], start=counts[0])
+
 
 def plan_segments(as_of_dates: Sequence[date], lookbacks: Sequence[Lookback], reach_days: int) -> SegmentPlan:
     """Return the plan for a grid; `reach_days` bounds how far back anything is read."""
-    edges = sorted({reach_days, *(d for look in lookbacks for d in (look.start_days, look.end_days))})
+    words = range(0, reach_days, WORD_DAYS)
+    edges = sorted({reach_days, *words, *(d for look in lookbacks for d in (look.start_days, look.end_days))})
     dates = tuple(sorted(as_of_dates))
     return SegmentPlan(dates, tuple(lookbacks), cut_segments(dates, edges), reach_days)
 
 
-def roll_up_days(events: ir.Table, plan: SegmentPlan) -> ir.Table:
-    """Return events per customer, type, day and first visible date: columns `events`, `value`.
+def exact_value(value: ir.NumericValue) -> ir.NumericValue:
+    """Return values on a grid of 2**-20, so that sums are exact below 2**33 (whole numbers: below 2**53).
+
+    Floating point numbers on one grid add up without rounding, so in any order to the same bits.
+    """
+    return (value * GRID).round().cast("float64") / GRID
+
+
+def mark_days(events: ir.Table, plan: SegmentPlan) -> ir.Table:
+    """Return `customer_id`, `event_type`, `day`, `visible_from` and `value` of each event.
 
     Only the days that some window covers are read.
     """
     first, last = plan.segments[0].start, plan.segments[-1].end
-    day = events.occurred_at.date()
-    value = events["value"] if "value" in events.columns else ibis.null("float64")
     covered = events.filter(
         events.occurred_at >= ibis.literal(first).cast("timestamp(6)"),
         events.occurred_at < ibis.literal(last).cast("timestamp(6)"),
     )
-    marked = covered.select(
+    return covered.select(
         "customer_id",
         "event_type",
-        day=day,
-        value=value,
-        visible_from=first_visible_date(covered.occurred_at, covered[DELAY]),
+        day=covered.occurred_at.date(),
+        visible_from=_visible_from(covered),
+        value=exact_value(covered["value"]) if "value" in covered.columns else ibis.null("float64"),
     )
-    return marked.group_by("customer_id", "event_type", "day", "visible_from").agg(
-        events=marked.count(), value=marked["value"].sum()
-    )
+
+
+def _visible_from(events: ir.Table) -> ir.DateValue:
+    """Return the first visible date; most facts are known at once, which costs no arithmetic of instants."""
+    next_day = (events.occurred_at.date() + ibis.interval(days=1)).cast("date")
+    late = first_visible_date(events.occurred_at, events[DELAY]).cast("date")
+    return (events[DELAY] == 0).ifelse(next_day, late)
 
 
 def sum_segments(
-    daily: ir.Table, plan: SegmentPlan, event_types: Sequence[str], value_types: Sequence[str] = ()
+    facts: ir.Table, plan: SegmentPlan, event_types: Sequence[str], value_types: Sequence[str] = ()
 ) -> ir.Table:
     """Return per customer and as-of date the sums over each look-back.
 
     Columns per look-back `L`: `L__events`, `L__days` (active days), `L__n<i>` and `L__v<i>` (events and summed values
     of the i-th type, values only for `value_types`; values of different types are never added up);
-    and over the whole reach `last_day` and `last_day<i>`. Grain: customer x as-of date, customers with facts only.
+    and over the whole reach `since`, `since<i>` (whole days since the last event) and `word<k>`, the active days as
+    bits (bit b of word k is the day `k * WORD_DAYS + b + 1` days before).
+    Grain: customer x as-of date, customers with facts only.
+
+    Parameters
+    ----------
+    facts
+        What `mark_days` returns, or sums of it by all its keys with `events`, the number summed.
     """
-    counts = _per_segment(daily, plan, event_types, value_types)
-    sums = [c for c in counts.columns if c.startswith(("events", "days", "n", "v"))]
-    lasts = [c for c in counts.columns if c.startswith("last_day")]
+    counts = _per_segment(facts, plan, event_types, value_types)
+    sums = [c for c in counts.columns if c.startswith(("events", "n", "v"))]
+    lasts = [c for c in counts.columns if c.startswith("last")]
     seen = counts.join(plan.membership(), "segment_id")
     seen = seen.filter(seen.seen_from <= seen.as_of_date)
-    return seen.group_by("customer_id", "as_of_date").agg(
+    summed = seen.group_by("customer_id", "as_of_date").agg(
         **{f"{look.name}__{name}": (seen[name] * seen[look.name]).sum() for look in plan.lookbacks for name in sums},
         **{name: seen[name].max() for name in lasts},
+        **{f"word{k}": (seen.day_bits * seen[f"word{k}"]).bit_or() for k in plan.words},
     )
+    today = days_between(ibis.literal(EPOCH), summed.as_of_date)
+    return summed.mutate(
+        **{f"{look.name}__days": plan.count_days(summed, look) for look in plan.lookbacks},
+        **{name.replace("last", "since"): today - summed[name] for name in lasts},
+    ).drop(lasts)
 
 
 def _per_segment(
-    daily: ir.Table, plan: SegmentPlan, event_types: Sequence[str], value_types: Sequence[str]
+    facts: ir.Table, plan: SegmentPlan, event_types: Sequence[str], value_types: Sequence[str]
 ) -> ir.Table:
-    """Return one row per customer, segment and first date that sees it; active days beside event counts."""
-    placed = _place(daily, plan)
+    """Return one row per customer, segment and first date that sees it."""
+    placed = facts.join(plan.calendar(), "day").join(plan.first_dates(), "visible_from")
     is_type = [placed.event_type == name for name in event_types]
-    valued = [i for i, name in enumerate(event_types) if name in value_types]
-    counts = placed.group_by("customer_id", "segment_id", "seen_from").agg(
-        events=placed.events.sum(),
-        last_day=placed.day.max(),
-        **{f"n{i}": placed.events.sum(where=match).fill_null(0) for i, match in enumerate(is_type)},
-        **{f"v{i}": placed["value"].sum(where=is_type[i]).fill_null(0.0) for i in valued},
-        **{f"last_day{i}": placed.day.max(where=match) for i, match in enumerate(is_type)},
+
+    def count(where: ir.BooleanValue | None = None) -> ir.NumericValue:
+        return placed.events.sum(where=where) if "events" in placed.columns else placed.count(where=where)
+
+    return placed.group_by("customer_id", "segment_id", "seen_from").agg(
+        events=count().cast("float64"),
+        last=placed.day_number.max(),
+        day_bits=placed.day_bit.bit_or(),
+        **{f"n{i}": count(match).cast("float64").fill_null(0.0) for i, match in enumerate(is_type)},
+        **{
+            f"v{i}": placed["value"].sum(where=is_type[i]).fill_null(0.0)
+            for i, name in enumerate(event_types)
+            if name in value_types
+        },
+        **{f"last{i}": placed.day_number.max(where=match) for i, match in enumerate(is_type)},
     )
-    by_day = daily.group_by("customer_id", "day").agg(visible_from=daily.visible_from.min())
-    days = _place(by_day, plan)
-    active = days.group_by("customer_id", "segment_id", "seen_from").agg(days=days.count())
-    zeros = {"events": 0, **{f"n{i}": 0 for i in range(len(event_types))}}
-    empty = {
-        "last_day": ibis.null("date"),
-        **{f"last_day{i}": ibis.null("date") for i in range(len(event_types))},
-    }
-    active = active.mutate(
-        **{name: ibis.literal(zero, "int64") for name, zero in zeros.items()},
-        **{f"v{i}": ibis.literal(0.0) for i in valued},
-        **empty,
-    )
-    counts = counts.mutate(days=ibis.literal(0, "int64")).cast(dict.fromkeys(zeros, "int64"))
-    return counts.union(active.select(counts.columns))
 
 
-def _place(rows: ir.Table, plan: SegmentPlan) -> ir.Table:
-    return rows.join(plan.calendar(), "day").join(plan.first_dates(), "visible_from")
+def _covers(look: Lookback, day: date, segment: Segment) -> bool:
+    return days_before(day, look.start_days) <= segment.start and segment.end <= days_before(day, look.end_days)
+
+
+def _shift(age_days: int, word: int) -> int:
+    return 1 << age_days % WORD_DAYS if age_days // WORD_DAYS == word else 0
+
+
+def _mask(first: int, last: int) -> int:
+    """Return an int with the bits `first` to `last`, exclusive, set, as far as a word has them."""
+    return sum(1 << bit for bit in range(max(first, 0), min(last, WORD_DAYS)))
+
+
+@ibis.udf.scalar.builtin(name="bit_count")  # type: ignore[untyped-decorator]
+def _bit_count(word: int) -> int:  # type: ignore[empty-body]
+    """Return how many bits are set; the engine's own function."""

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 from datetime import date
 
-from churn.features.segments import Lookback, plan_segments, roll_up_days, sum_segments
+import ibis
+
+from churn.features.segments import WORD_DAYS, Lookback, exact_value, mark_days, plan_segments, sum_segments
 from tests.builders import by_key, days, plain, staged_table
 
 LOOKBACKS = (Lookback("week", 7), Lookback("before", 14, 7))
@@ -58,25 +60,25 @@ B           | 2024-01-20 10:00:00 | out        | 64    |
 """
 
 
-def test_days_are_rolled_up_by_type_and_first_visible_date(engine):
-    rolled = plain(roll_up_days(staged_table("events", EVENTS), plan()), "customer_id", "day", "event_type")
-    assert [(r["customer_id"], r["day"].day, r["event_type"], r["events"], r["value"]) for r in rolled] == [
-        ("A", 24, "in", 1, 4.0),
-        ("A", 25, "in", 1, 1.0),
-        ("A", 25, "out", 1, 2.0),
-        ("A", 30, "in", 1, 8.0),
-        ("A", 31, "in", 1, None),
-        ("A", 1, "in", 1, 16.0),
-        ("B", 20, "out", 1, 64.0),
+def test_events_carry_their_day_and_first_visible_date(engine):
+    marked = plain(mark_days(staged_table("events", EVENTS), plan()), "customer_id", "day", "event_type")
+    assert [(r["customer_id"], r["day"].day, r["event_type"], r["value"]) for r in marked] == [
+        ("A", 24, "in", 4.0),
+        ("A", 25, "in", 1.0),
+        ("A", 25, "out", 2.0),
+        ("A", 30, "in", 8.0),
+        ("A", 31, "in", None),
+        ("A", 1, "in", 16.0),
+        ("B", 20, "out", 64.0),
     ]
-    first_seen = {r["day"].day: str(r["visible_from"])[:10] for r in rolled}
+    first_seen = {r["day"].day: str(r["visible_from"])[:10] for r in marked}
     assert (first_seen[24], first_seen[30]) == ("2024-01-25", "2024-02-03")
 
 
 def test_windows_are_sums_of_segments(engine):
     p = plan()
-    rolled = roll_up_days(staged_table("events", EVENTS), p)
-    sums = by_key(sum_segments(rolled, p, ["in", "out"], ["in", "out"]))
+    marked = mark_days(staged_table("events", EVENTS), p)
+    sums = by_key(sum_segments(marked, p, ["in", "out"], ["in", "out"]))
     first, second = sums["A", "2024-02-01"], sums["A", "2024-02-04"]
 
     def of(row: dict, look: str) -> list[float]:
@@ -85,13 +87,13 @@ def test_windows_are_sums_of_segments(engine):
     # [25 January, 1 February): two on the 25th, one on the 31st; the 30th is not known yet
     assert of(first, "week") == [3, 2, 2, 1, 1.0, 2.0]
     assert of(first, "before") == [1, 1, 1, 0, 4.0, 0.0]  # [18, 25 January): the 24th
-    assert (first["last_day"], first["last_day0"], first["last_day1"]) == days("2024-01-31", "2024-01-31", "2024-01-25")
+    assert (first["since"], first["since0"], first["since1"]) == (1, 1, 7)
     # [28 January, 4 February): the 30th (known by now), the 31st and 1 February
     assert of(second, "week") == [3, 3, 3, 0, 24.0, 0.0]
     assert of(second, "before") == [3, 2, 2, 1, 5.0, 2.0]
-    assert second["last_day"] == date(2024, 2, 1)
+    assert second["since"] == 3  # 1 February
     assert sums["B", "2024-02-01"]["week__events"] == 0
-    assert sums["B", "2024-02-01"]["last_day0"] is None
+    assert sums["B", "2024-02-01"]["since0"] is None
 
 
 def test_a_day_seen_late_for_one_type_is_still_one_active_day(engine):
@@ -101,6 +103,38 @@ def test_a_day_seen_late_for_one_type_is_still_one_active_day(engine):
     A           | 2024-01-30 09:00:00 | out        | 2024-02-03 00:00:00
     """
     p = plan()
-    sums = by_key(sum_segments(roll_up_days(staged_table("events", events), p), p, ["in", "out"]))
+    sums = by_key(sum_segments(mark_days(staged_table("events", events), p), p, ["in", "out"]))
     assert [sums["A", str(d)]["week__days"] for d in DATES] == [1, 1]
     assert [sums["A", str(d)]["week__events"] for d in DATES] == [1, 2]
+
+
+def test_active_days_are_bits_counted_from_the_day_before_the_date(engine):
+    events = """
+    customer_id | occurred_at
+    A           | 2023-11-20 08:00:00
+    A           | 2024-01-30 08:00:00
+    A           | 2024-01-31 08:00:00
+    """
+    p = plan(DATES[:1], reach_days=100)
+    facts = staged_table("events", events).mutate(event_type=ibis.literal("in"))
+    row = by_key(sum_segments(mark_days(facts, p), p, ["in"]))["A", "2024-02-01"]
+    assert row["word0"] == 0b11
+    assert row["word1"] == 1 << (date(2024, 1, 31) - date(2023, 11, 20)).days - WORD_DAYS
+
+
+def test_facts_summed_before_give_what_the_facts_give(engine):
+    p = plan()
+    marked = mark_days(staged_table("events", EVENTS), p)
+    keys = ["customer_id", "event_type", "day", "visible_from"]
+    before = marked.group_by(keys).agg(events=marked.count(), value=marked["value"].sum())
+    assert by_key(sum_segments(before, p, ["in", "out"], ["in"])) == by_key(
+        sum_segments(marked, p, ["in", "out"], ["in"])
+    )
+
+
+def test_values_on_the_grid_add_up_the_same_in_any_order(engine):
+    values = [0.1 * 3**power for power in range(18)]
+    rows = ibis.memtable([{"value": value} for value in values], schema={"value": "float64"})
+    exact = exact_value(rows["value"]).to_pyarrow().to_pylist()
+    assert sum(exact) == sum(exact[::-1])
+    assert max(abs(a - b) for a, b in zip(exact, values, strict=True)) < 1e-6
