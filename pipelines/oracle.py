@@ -23,7 +23,8 @@ def run(settings: ChurnSettings) -> StageResult:
     scores, entry = read_published(source_folder(settings, "lists"), str(settings.scoring.as_of), "scores")
     as_of = date.fromisoformat(scores["as_of_date"].iloc[0])
     with stage_run("oracle", settings, builds_on=entry["run_id"]) as tracker:
-        truth = read_truth(settings.paths.data / f"{settings.source.name}_truth", as_of, settings.windows.horizon_days)
+        folder, tables = settings.paths.data / f"{settings.source.name}_truth", source_folder(settings, "raw")
+        truth = read_truth(folder, tables, as_of, settings.windows.horizon_days)
         rows = scores.merge(truth, on="customer_id", how="inner")
         report = compare_with_truth(rows)
         tracker.metrics(report.metrics)

@@ -9,18 +9,24 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from churn.core.errors import DataRefused
+from churn.simulation.storage import read_manifest
+
+DRIVERS = ("contribution_journey_stage", "contribution_payment_failure", "past_due_weeks")
 
 
-def read_truth(truth_dir: Path, as_of: date, horizon_days: int) -> pd.DataFrame:
-    """Return what was true on a date: `customer_id`, `true_probability`, `true_cause`, `churned`.
+def read_truth(truth_dir: Path, tables_dir: Path, as_of: date, horizon_days: int) -> pd.DataFrame:
+    """Return what was true on a date.
 
-    Grain: customer, those active on the date. `churned` says who then left within the horizon.
+    Grain: customer, those active on the date. `true_probability` of leaving within the horizon and its standard error,
+    `true_cause`, `churned` (who then left), and what made it: `severity_<cause>`, `contribution_<cause>` of causes that
+    have no severity, `past_due_weeks`.
 
     Raises
     ------
     DataRefused
-        When the truth does not hold that date or horizon.
+        When the truth is not that of the tables, or does not hold that date or horizon.
     """
+    _check_same_company(truth_dir, tables_dir)
     probabilities = pq.read_table(truth_dir / "probabilities").to_pandas()
     dates = sorted(probabilities["as_of_date"].unique())
     column = f"p_leave_{horizon_days}d"
@@ -39,7 +45,24 @@ def read_truth(truth_dir: Path, as_of: date, horizon_days: int) -> pd.DataFrame:
         {
             "customer_id": rows["customer_id"].to_numpy(),
             "true_probability": rows[column].to_numpy(dtype=float),
+            "true_error": rows[f"se_{horizon_days}d"].to_numpy(dtype=float),
             "true_cause": rows["dominant_cause"].astype(str).to_numpy(),
             "churned": rows["customer_id"].isin(left).to_numpy(dtype=int),
+            **{name: rows[name].to_numpy(dtype=float) for name in rows.columns if _is_driver(name)},
         }
     )
+
+
+def _is_driver(name: str) -> bool:
+    return name.startswith("severity_") or name in DRIVERS
+
+
+def _check_same_company(truth_dir: Path, tables_dir: Path) -> None:
+    """Refuse a truth that was not written together with the tables: a kill between the two leaves one former folder."""
+    truth, tables = (read_manifest(folder) for folder in (truth_dir, tables_dir))
+    if not truth or not tables or truth["settings"] != tables["settings"]:
+        raise DataRefused(
+            f"the truth ({truth_dir}) belongs to another company than the tables ({tables_dir})",
+            code="another_company",
+            remedy="Write both again with churn simulate",
+        )

@@ -7,12 +7,14 @@ Arrays have causes on the first axis and customers on the next; a last axis of p
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 
 from churn.simulation.customers import Traits
 from churn.simulation.settings import DAYS_PER_MONTH, SimulationSettings
 from churn.simulation.taxonomy import (
+    ACTIONS,
     STATE_CAUSES,
     VOLUNTARY_CAUSES,
     Days,
@@ -25,6 +27,7 @@ from churn.simulation.timeline import Calendar
 
 SEVERITY_FLOOR, SEVERITY_CEILING = np.float32(-1.5), np.float32(3.0)
 HABIT, PRICE, CHANGE = cause_index("low_engagement"), cause_index("pricing"), cause_index("unexpected_change")
+NOTICED = np.array([action.contacts for action in ACTIONS], np.float32)
 QUALITY, RIVALS = cause_index("product_quality"), cause_index("competition")
 
 
@@ -90,7 +93,7 @@ def build_dynamics(settings: SimulationSettings, calendar: Calendar) -> Dynamics
         moves=np.flatnonzero([cause.moving_sd > 0 for cause in causes]),
         settings=settings,
         calendar=calendar,
-        efficacy=np.vstack([action_efficacy(), np.zeros((1, len(VOLUNTARY_CAUSES)), np.float32)]),
+        efficacy=action_efficacy(),
     )
 
 
@@ -135,8 +138,7 @@ def voluntary_hazards(dynamics: Dynamics, traits: Traits, states: States, level:
     parts[k + 1] = np.float32(dynamics.settings.unexplained_weekly) * traits.unexplained
     parts *= gate * dynamics.calendar.hazard_season[dynamics.calendar.at(week)]
     parts[k] = journey
-    if (states.action >= 0).any():
-        parts *= _action_factor(dynamics, traits, states, week)
+    _act_on(dynamics, traits, states, week, parts)
     return parts
 
 
@@ -155,18 +157,21 @@ def _journey(dynamics: Dynamics, traits: Traits, week: int) -> tuple[Floats, Flo
     return gate.astype(np.float32), part.astype(np.float32)
 
 
-def _action_factor(dynamics: Dynamics, traits: Traits, states: States, week: int) -> Floats:
-    working = np.where(week < states.action_until, states.action, -1)
-    removed = np.moveaxis(dynamics.efficacy[working], -1, 0) * traits.response
-    return np.asarray(1 - removed + traits.wake * contacted(working), dtype=np.float32)
+def _act_on(dynamics: Dynamics, traits: Traits, states: States, week: int, parts: Floats) -> None:
+    """Scale the hazards of those on whom an action is at work, in place; mostly they are few."""
+    working = np.nonzero((states.action >= 0) & (week < states.action_until))
+    if not working[0].size:
+        return
+    action, customer = states.action[working], working[0]
+    response, wake = (trait.reshape(-1)[customer] for trait in (traits.response, traits.wake))
+    removed = dynamics.efficacy[action].T * response
+    everywhere: tuple[Any, ...] = (slice(None), *working)
+    parts[everywhere] *= 1 - removed + wake * contacted(action)
 
 
 def contacted(action: Ints) -> Floats:
-    """Return 1 where the action (an index, -1 for none) is one the customer notices."""
-    from churn.simulation.taxonomy import ACTIONS
-
-    noticed = np.array([float(a.contacts) for a in ACTIONS] + [0.0], np.float32)
-    return noticed[action]
+    """Return 1 where the action (an index) is one the customer notices."""
+    return np.asarray(NOTICED[action])
 
 
 def advance(

@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -51,9 +52,7 @@ def check_replaceable(final: Path) -> None:
         return
     if not final.is_dir():
         raise OutputFailed(f"{final} is a file; give a folder")
-    manifest = final / MANIFEST
-    is_ours = manifest.is_file() and json.loads(manifest.read_text()).get("kind") == KIND
-    if not is_ours and any(final.iterdir()):
+    if read_manifest(final).get("kind") != KIND and any(final.iterdir()):
         raise OutputFailed(f"{final} holds something that is no simulated company; give another folder or empty it")
 
 
@@ -110,3 +109,10 @@ def write_manifest(folder: Path, content: Mapping[str, object]) -> None:
     """Write the manifest, the last file of a folder: without it the folder is not whole."""
     text = json.dumps({"kind": KIND, **content}, indent=2, sort_keys=True, default=str, ensure_ascii=False)
     (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """Return the manifest of a folder, empty where there is none."""
+    manifest = folder / MANIFEST
+    content: dict[str, Any] = json.loads(manifest.read_text(encoding="utf-8")) if manifest.is_file() else {}
+    return content

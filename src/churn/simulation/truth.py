@@ -25,7 +25,7 @@ from churn.simulation.taxonomy import (
 )
 from churn.simulation.trajectory import Snapshot, joined
 
-SLICE = 512
+SLICE = 2048
 REASONS = ("switched", "voluntary", "involuntary")
 ENDINGS = (*VOLUNTARY_CAUSES, PAYMENT)
 

@@ -1,74 +1,57 @@
-"""The simulated company: whole or absent, the same bytes for the same seed, and probabilities that come true."""
+"""The simulated company: the same bytes for the same seed however it is worked on, and whole or absent."""
 
 from __future__ import annotations
 
-import hashlib
+from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 
 from churn.core.errors import ChurnError, ConfigRefused
-from churn.simulation import company
+from churn.simulation import company as module
 from churn.simulation.company import simulate_company
-from churn.simulation.settings import SimulationSettings
-from pipelines.composition import compose
-from pipelines.simulate import SimulateSettings
+from tests.unit.simulation.companies import Company, settings_of
 
-
-def settings_of(*words: str) -> SimulationSettings:
-    composed = compose("simulate", SimulateSettings, ["simulation=small", "simulation.customers=1200", *words])
-    return composed.simulation
-
-
-def digests(folder: Path) -> dict[str, str]:
-    files = sorted(folder.rglob("*.parquet"))
-    return {str(f.relative_to(folder)): hashlib.sha256(f.read_bytes()).hexdigest() for f in files}
+DIRTY = (
+    "simulation.dirt.late_share=0.1", "simulation.dirt.duplicate_share=0.05", "simulation.dirt.orphan_share=0.01",
+    "simulation.dirt.missing_share=0.1", "simulation.dirt.drift_month=9",
+    "simulation.dirt.schema_change={table: tickets, kind: added, new_name: product, from_date: 2023-10-01}",
+)  # fmt: skip
+FEW = ("simulation.months=12", "simulation.customers=700", "simulation.block_customers=100", *DIRTY)
 
 
 @pytest.fixture(scope="module")
-def simulated(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    work = tmp_path_factory.mktemp("company")
-    simulate_company(settings_of(), work / "raw", work / "truth")
-    return work / "raw", work / "truth"
+def dirty(tmp_path_factory: pytest.TempPathFactory) -> Company:
+    settings = settings_of("consumer", *FEW, "simulation.chunk_customers=200", "simulation.threads=2")
+    return Company.simulated(settings, tmp_path_factory.mktemp("company"))
 
 
-def test_chunks_and_threads_change_no_byte(simulated: tuple[Path, Path], tmp_path: Path) -> None:
-    raw, truth = simulated
-    other = settings_of("simulation.chunk_customers=1000", "simulation.threads=1")
-    simulate_company(other, tmp_path / "raw", tmp_path / "truth")
-    assert digests(tmp_path / "raw") == digests(raw)
-    assert digests(tmp_path / "truth") == digests(truth)
+@pytest.mark.parametrize(("chunk", "threads"), [(100, 1), (300, 3), (10_000, 8)])
+def test_chunks_and_threads_change_no_byte(dirty: Company, tmp_path: Path, chunk: int, threads: int) -> None:
+    words = (f"simulation.chunk_customers={chunk}", f"simulation.threads={threads}")
+    other = Company.simulated(settings_of("consumer", *FEW, *words), tmp_path)
+    assert len(other.digests()) > 70  # seven parts of nine tables and of the truth
+    assert other.digests() == dirty.digests()
 
 
-def test_another_seed_is_another_company(simulated: tuple[Path, Path], tmp_path: Path) -> None:
-    simulate_company(settings_of("simulation.seed=8"), tmp_path / "raw", tmp_path / "truth")
-    assert digests(tmp_path / "raw") != digests(simulated[0])
+def test_another_seed_is_another_company(dirty: Company, tmp_path: Path) -> None:
+    other = Company.simulated(settings_of("consumer", *FEW, "simulation.seed=8"), tmp_path)
+    former, digests = dirty.digests(), other.digests()
+    assert all(digests[path] != former[path] for path in former if "part" in path and path in digests)
 
 
-def test_as_many_leave_as_the_true_probabilities_say(simulated: tuple[Path, Path]) -> None:
-    probabilities = pd.read_parquet(simulated[1] / "probabilities")
-    ended = pd.read_parquet(simulated[1] / "departures").set_index("customer_id")["ended_at"].dt.tz_localize(None)
-    dates = sorted(probabilities["as_of_date"].unique())[:-2]
-    rows = probabilities[probabilities["as_of_date"].isin(dates)]
-    start = pd.to_datetime(rows["as_of_date"])
-    pairs = rows[["customer_id"]].assign(start=start).merge(ended.reset_index(), on="customer_id")
-    left = ((pairs["ended_at"] >= pairs["start"]) & (pairs["ended_at"] < pairs["start"] + pd.Timedelta(days=30))).sum()
-    said = rows["p_leave_30d"].to_numpy(dtype=float)
-    spread = np.sqrt((said * (1 - said)).sum())
-    assert abs(left - said.sum()) < 4 * spread
+def test_dirt_changes_the_tables_and_never_the_truth(dirty: Company, tmp_path: Path) -> None:
+    words = [word for word in FEW if word not in DIRTY]
+    clean = Company.simulated(settings_of("consumer", *words), tmp_path)
+    former, digests = dirty.digests(), clean.digests()
+    for path in digests:
+        is_same = digests[path] == former[path]
+        assert is_same or not path.startswith("truth") or path.endswith("manifest.json")
 
 
-def test_contributions_of_causes_add_up_to_the_whole(simulated: tuple[Path, Path]) -> None:
-    probabilities = pd.read_parquet(simulated[1] / "probabilities")
-    shares = probabilities.filter(like="contribution_").sum(axis=1)
-    assert np.allclose(shares, shares.round(), atol=1e-3)
-
-
-def test_nothing_happens_to_a_customer_after_the_last_subscription_ends(simulated: tuple[Path, Path]) -> None:
-    raw, _ = simulated
-    subscriptions, events = pd.read_parquet(raw / "subscriptions"), pd.read_parquet(raw / "events")
+def test_nothing_happens_to_a_customer_after_the_last_subscription_ends(company: Company) -> None:
+    subscriptions, events = company.tables["subscriptions"], company.tables["events"]
     running = subscriptions[subscriptions["ended_at"].isna()]["customer_id"]
     ended = subscriptions[~subscriptions["customer_id"].isin(running)].groupby("customer_id")["ended_at"].max()
     last = events.groupby("customer_id")["occurred_at"].max()
@@ -77,22 +60,23 @@ def test_nothing_happens_to_a_customer_after_the_last_subscription_ends(simulate
     assert (both["last"] <= both["ended"]).all()
 
 
-def test_leaving_is_voluntary_or_involuntary(simulated: tuple[Path, Path]) -> None:
-    kinds = set(pd.read_parquet(simulated[1] / "departures")["kind"])
-    assert kinds == {"voluntary", "involuntary"}
+def test_the_truth_may_not_lie_among_the_tables(tmp_path: Path) -> None:
+    with pytest.raises(ConfigRefused, match="apart"):
+        simulate_company(settings_of("small"), tmp_path / "raw", tmp_path / "raw" / "truth")
+    assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("word", ["simulation.customers=-1", "simulation.months=0", "simulation.seed=x"])
-def test_nonsense_is_refused_before_anything_is_written(word: str) -> None:
-    with pytest.raises(ConfigRefused):
-        settings_of(word)
-
-
-def test_an_interrupted_simulation_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_that_fails_on_its_way_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(company, "interventions_table", fail)
+    monkeypatch.setattr(module, "interventions_table", fail)
     with pytest.raises((KeyboardInterrupt, ChurnError)):
-        simulate_company(settings_of(), tmp_path / "raw", tmp_path / "truth")
+        simulate_company(settings_of("small"), tmp_path / "raw", tmp_path / "truth")
     assert not list(tmp_path.rglob("*.parquet"))
+
+
+def test_the_manifest_is_there_only_with_the_whole(company_of: Callable[[str], Company]) -> None:
+    home = company_of("small").home
+    assert (home / "raw" / "manifest.json").is_file() and (home / "truth" / "manifest.json").is_file()
+    assert not [path for path in home.iterdir() if path.name.startswith(".")]
