@@ -30,10 +30,16 @@ def run(settings: ChurnSettings) -> StageResult:
         tracker.metrics(report.metrics)
         tracker.table(report.causes.to_dict("records"), "oracle_causes.json")
         tracker.table(report.confusion.to_dict("index"), "oracle_confusion.json")
+        tracker.table(report.missed.to_dict("records"), "oracle_missed.json")
         for name, figure in plot_truth(report).items():
             tracker.figure(figure, name)
-    for text in (report.causes.to_string(index=False, float_format="%.3f"), report.confusion.to_string()):
-        log.info("%s\n", text)
+    for title, table in (
+        ("Causes in the top risk decile", report.causes.to_string(index=False, float_format="%.3f")),
+        ("True cause (rows) against the cause named", report.confusion.to_string()),
+        ("What the features miss: share of the error that goes with each driver of the truth",
+         report.missed.to_string(index=False, float_format="%.3f")),
+    ):  # fmt: skip
+        log.info("%s:\n%s\n", title, table)
     m = report.metrics
     result.run_id, result.metrics, result.as_of_dates = tracker.run_id, dict(m), [str(as_of)]
     result.rows_in, result.rows_out = {"scores": len(scores), "truth": len(truth)}, {"compared": len(rows)}
@@ -41,7 +47,8 @@ def run(settings: ChurnSettings) -> StageResult:
         f"{len(rows):,} customers of {as_of}: AUC {m['auc']:.3f}, oracle {m['oracle_auc']:.3f}; captured share "
         f"{m['expected_captured_auc_share']:.3f} (as it happened {m['captured_auc_share']:.3f}); log loss "
         f"{m['log_loss']:.4f}, oracle {m['oracle_log_loss']:.4f}; calibration error against the truth "
-        f"{m['calibration_error_against_truth']:.4f}; top-decile cause agreement {m['cause_agreement']:.2f}"
+        f"{m['calibration_error_against_truth']:.4f}; top-decile cause agreement {m['cause_agreement']:.2f} "
+        f"(by chance {m['cause_base_rate']:.2f})"
     )
     return result
 

@@ -13,6 +13,8 @@ from churn.evaluation.ranking import RankedScore
 from churn.evaluation.reliability import equal_mass_bins, row_losses
 
 TOP_SHARE = 0.1
+SMALLEST = 1e-6  # log-odds of less would drown everything else
+DRIVERS = ("severity_", "contribution_", "past_due_")
 
 
 @dataclass(frozen=True)
@@ -21,13 +23,15 @@ class OracleReport:
 
     `metrics` are plain figures; `calibration` has one row per bin of the prediction (`rows`, `predicted`, `truth`);
     `causes` one row per true cause (`customers`, `base_rate`, `agreement`, `lift`); `confusion` counts true against
-    named causes in the top risk decile.
+    named causes in the top risk decile; `missed` one row per driver of the truth (`driver`, `correlation`,
+    `share_of_error`), what the model misses most first.
     """
 
     metrics: Mapping[str, float]
     calibration: pd.DataFrame
     causes: pd.DataFrame
     confusion: pd.DataFrame
+    missed: pd.DataFrame
 
 
 def compare_with_truth(rows: pd.DataFrame) -> OracleReport:
@@ -37,12 +41,13 @@ def compare_with_truth(rows: pd.DataFrame) -> OracleReport:
     ----------
     rows
         Customer x as-of date: `churn_probability` and `cause` of the model, `true_probability` and `true_cause`, and
-        `churned` (what then happened, 0 or 1).
+        `churned` (what then happened, 0 or 1). Columns that begin with one of `DRIVERS` are what made the truth.
 
     Notes
     -----
     Figures with `expected_` take the true probability of leaving in place of the outcome that happened to be drawn: the
-    mean over all outcomes that could have been, free of that draw's noise.
+    mean over all outcomes that could have been, free of that draw's noise. `cause_base_rate` is the agreement of causes
+    named as often as the model names them, but to anybody.
     """
     predicted = rows["churn_probability"].to_numpy(dtype=float)
     truth = rows["true_probability"].to_numpy(dtype=float)
@@ -59,9 +64,20 @@ def compare_with_truth(rows: pd.DataFrame) -> OracleReport:
     metrics["calibration_error_against_truth"] = float(np.average(gap, weights=calibration["rows"]))
     top = rows[predicted >= np.quantile(predicted, 1 - TOP_SHARE)]
     metrics["cause_agreement"] = float((top["cause"] == top["true_cause"]).mean())
+    causes = _by_cause(top)
+    metrics["cause_base_rate"] = float(np.average(causes["base_rate"], weights=causes["customers"]))
+    for column in ("agreement", "base_rate"):
+        metrics |= {
+            f"cause_{column}_{cause}": float(v) for cause, v in zip(causes["cause"], causes[column], strict=True)
+        }
+    if "true_error" in rows:
+        metrics["true_probability_error"] = float(rows["true_error"].mean())
+    missed = _missed(rows, predicted, truth)
+    missed_shares = zip(missed["driver"], missed["share_of_error"], strict=True)
+    metrics |= {f"missed_{driver}": float(share) for driver, share in missed_shares}
     metrics["mean_probability"], metrics["mean_true_probability"] = float(predicted.mean()), float(truth.mean())
     confusion = pd.crosstab(top["true_cause"], top["cause"])
-    return OracleReport(metrics, calibration, _by_cause(top), confusion)
+    return OracleReport(metrics, calibration, causes, confusion, missed)
 
 
 def _calibration(predicted: np.ndarray, truth: np.ndarray) -> pd.DataFrame:
@@ -79,6 +95,32 @@ def _by_cause(top: pd.DataFrame) -> pd.DataFrame:
         records.append({"cause": cause, "customers": len(group), "base_rate": base_rate, "agreement": agreement,
                         "lift": agreement / base_rate if base_rate else 0.0})  # fmt: skip
     return pd.DataFrame(records).sort_values("customers", ascending=False, ignore_index=True)
+
+
+def _missed(rows: pd.DataFrame, predicted: np.ndarray, truth: np.ndarray) -> pd.DataFrame:
+    """Return what the model's features do not say: drivers of the truth that go with its error.
+
+    The error is the true log-odds less the predicted, weighted by the true probability, so that those who leave count.
+    `share_of_error` is the share of its variance that the driver alone explains (a straight line); a positive
+    correlation means that the risk of customers with much of the driver is underestimated.
+    """
+    error = _log_odds(truth) - _log_odds(predicted)
+    names = [name for name in rows.columns if name.startswith(DRIVERS)]
+    found = [(name, _correlation(rows[name].to_numpy(dtype=float), error, truth)) for name in names]
+    records = [{"driver": name, "correlation": r, "share_of_error": r * r} for name, r in found]
+    table = pd.DataFrame(records, columns=["driver", "correlation", "share_of_error"])
+    return table.sort_values("share_of_error", ascending=False, ignore_index=True)
+
+
+def _log_odds(probability: np.ndarray) -> np.ndarray:
+    inside = np.clip(probability, SMALLEST, 1 - SMALLEST)
+    return np.asarray(np.log(inside / (1 - inside)))
+
+
+def _correlation(left: np.ndarray, right: np.ndarray, weights: np.ndarray) -> float:
+    covariance = np.cov(left, right, aweights=weights)
+    spread = float(np.sqrt(covariance[0, 0] * covariance[1, 1]))
+    return float(covariance[0, 1]) / spread if spread > 0 else 0.0
 
 
 def plot_truth(report: OracleReport) -> Mapping[str, Figure]:
