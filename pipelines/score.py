@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from churn.core.settings import ChurnSettings
-from churn.integrations.datasets import rows_to_score
+from churn.integrations.datasets import customers_not_to_contact, rows_to_score
 from churn.integrations.interrupts import interruptible
 from churn.integrations.layers import read_staged, source_folder
 from churn.integrations.publication import publish
@@ -42,7 +42,8 @@ def run(settings: ChurnSettings) -> StageResult:
             unseen = check_categories(features, model.bundle, settings.policy.max_unseen_share)
             mark = ModelMark(model.name, model.version, model.run_id)
             scores = score_customers(features, model.bundle, settings.policy, mark)
-            worklist = build_worklist(scores, settings.policy)
+            left_alone = customers_not_to_contact(engine, staged, settings)
+            worklist = build_worklist(scores, settings.policy, left_alone)
         with result.timed("publish"):
             folder = source_folder(settings, "lists")
             facts = {"run_id": tracker.run_id, "model_version": model.version, "model_run_id": model.run_id}
@@ -50,6 +51,8 @@ def run(settings: ChurnSettings) -> StageResult:
         result.metrics = summarise_scores(scores, worklist, unseen)
     result.as_of_dates, result.rows_in = [str(as_of)], {"customers": len(features)}
     result.rows_out = {"scores": len(scores), "worklist": len(worklist)}
+    if unlisted := int(scores["customer_id"].isin(list(left_alone)).sum()):
+        result.notes.append(f"{unlisted:,} are not to be contacted")
     result.run_id, result.artifacts = tracker.run_id, {"lists": str(folder)}
     result.summary = (
         f"{len(scores):,} customers scored as of {as_of} with version {model.version} ({model.bundle.model_name}); "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 from churn.core.settings import ChurnSettings
+from churn.integrations.forgetting import read_forgotten, without_forgotten
 from churn.integrations.interrupts import interruptible
 from churn.integrations.layers import open_tables, recent_rows, write_staged
 from churn.integrations.results import StageResult
@@ -31,7 +32,7 @@ def run(settings: ChurnSettings) -> StageResult:
         interruptible(engine),
     ):
         with result.timed("read_and_check"):
-            raw = open_source(engine, source)
+            raw = without_forgotten(open_source(engine, source), read_forgotten(settings))
             try:
                 staged = stage_tables(raw, source)
             except Exception as error:

@@ -12,7 +12,7 @@ from churn.core.contract import CAUSES, CONTRACT
 from churn.core.strict import Share, StrictSettings
 from churn.core.suggestions import did_you_mean
 
-Role = Literal["category", "number", "segment", "protected", "pii", "group", "free"]
+Role = Literal["category", "number", "segment", "protected", "pii", "group", "free", "no_contact"]
 
 
 class WordedSettings(StrictSettings):

@@ -184,6 +184,17 @@ def rows_to_score(engine: Engine, staged: Layer, settings: ChurnSettings, bundle
     return to_frame(built.table.order_by(list(MATRIX_ORDER))), as_of
 
 
+def customers_not_to_contact(engine: Engine, staged: Layer, settings: ChurnSettings) -> frozenset[str]:
+    """Return the ids of customers who may not be contacted: an attribute of role `no_contact` is 1 in any version."""
+    flags = settings.source.attributes_of("no_contact")
+    name = "matrix" if settings.source.kind == "flat" else "customers"
+    rows = open_tables(engine, staged)[name]
+    there = [rows[flag] == 1 for flag in flags if flag in rows.columns]
+    if not there:
+        return frozenset()
+    return frozenset(rows.filter(ibis.or_(*there)).customer_id.to_pyarrow().to_pylist())
+
+
 def wanted_date(settings: ChurnSettings, latest: date) -> date:
     """Return the date to score: the one asked for, or the latest there is."""
     wanted = settings.scoring.as_of

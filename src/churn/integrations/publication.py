@@ -48,6 +48,11 @@ def publish(folder: Path, as_of: date, tables: Mapping[str, pd.DataFrame], facts
     return entry
 
 
+def published_dates(folder: Path) -> list[str]:
+    """Return the dates of which a list is published, ascending."""
+    return sorted(_dates(folder))
+
+
 def read_published(folder: Path, as_of: str, table: str) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Return a published table of a date (`latest` for the newest) and its manifest entry.
 
@@ -69,7 +74,7 @@ def read_published(folder: Path, as_of: str, table: str) -> tuple[pd.DataFrame, 
 
 
 def _read_once(folder: Path, as_of: str, table: str) -> tuple[pd.DataFrame, dict[str, Any]]:
-    dates = read_json(folder / MANIFEST)["dates"] if (folder / MANIFEST).is_file() else {}
+    dates = _dates(folder)
     wanted = max(dates, default="") if as_of == "latest" else as_of
     if wanted not in dates:
         known = ", ".join(sorted(dates)[-5:]) or "none yet"
@@ -80,6 +85,11 @@ def _read_once(folder: Path, as_of: str, table: str) -> tuple[pd.DataFrame, dict
     entry = dates[wanted]
     frame: pd.DataFrame = pq.read_table(folder / entry["files"][table]).to_pandas()
     return frame, entry
+
+
+def _dates(folder: Path) -> dict[str, dict[str, Any]]:
+    dates: dict[str, dict[str, Any]] = read_json(folder / MANIFEST)["dates"] if (folder / MANIFEST).is_file() else {}
+    return dates
 
 
 def _write_named_by_content(folder: Path, stem: str, table: pd.DataFrame) -> str:

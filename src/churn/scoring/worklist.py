@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,7 @@ from churn.core.errors import ConfigRefused
 from churn.core.settings import PolicySettings
 
 
-def build_worklist(scores: pd.DataFrame, policy: PolicySettings) -> pd.DataFrame:
+def build_worklist(scores: pd.DataFrame, policy: PolicySettings, not_to_contact: Collection[str] = ()) -> pd.DataFrame:
     """Return the customers of one date that the team should contact.
 
     Grain: customer x as-of date; the scores' columns plus `list_position` (1 is first) and `arm` (`treatment`, or
@@ -20,11 +21,17 @@ def build_worklist(scores: pd.DataFrame, policy: PolicySettings) -> pd.DataFrame
     The order is the policy's `rank_by`; ties go to the other of probability and money, then to the lower id. Ranked by
     expected profit, the list ends where a contact is no longer expected to pay.
 
+    Parameters
+    ----------
+    not_to_contact
+        Ids of customers who asked to be left alone: scored, never listed.
+
     Raises
     ------
     ConfigRefused
         When the list should follow expected profit and no customer's price is known.
     """
+    scores = scores[~scores["customer_id"].isin(list(not_to_contact))]
     if policy.rank_by == "expected_profit":
         scores = _worth_a_contact(scores)
     other = "mrr_at_risk" if policy.rank_by == "churn_probability" else "churn_probability"

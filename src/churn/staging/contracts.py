@@ -8,8 +8,10 @@ from churn.core.contract import CONTRACT, Column, Kind, TableContract
 from churn.core.source import SourceSettings
 
 _KIND_OF_ROLE: dict[str, Kind] = {
-    "category": "text", "number": "number", "segment": "text", "protected": "text", "group": "id"
+    "category": "text", "number": "number", "segment": "text", "protected": "text", "group": "id",
+    "no_contact": "number",
 }  # fmt: skip
+FLAG = "no_contact"  # 0 or 1, false or true
 
 
 def contract_of(source: SourceSettings, table: str) -> TableContract:
@@ -35,5 +37,9 @@ def contract_of(source: SourceSettings, table: str) -> TableContract:
 
 
 def _attribute_columns(source: SourceSettings) -> tuple[Column, ...]:
-    kinds = [(name, _KIND_OF_ROLE.get(source.attribute(name).role)) for name in source.attributes]
-    return tuple(Column(name, kind) for name, kind in kinds if kind is not None)
+    roles = {name: source.attribute(name).role for name in source.attributes}
+    return tuple(
+        Column(name, _KIND_OF_ROLE[role], low=0 if role == FLAG else None, high=1 if role == FLAG else None)
+        for name, role in roles.items()
+        if role in _KIND_OF_ROLE
+    )

@@ -1,0 +1,86 @@
+"""Customers to be forgotten: removed from all that was published and built, and kept out from then on.
+
+Only the hashes of their ids are kept, so that a later delivery that still holds them can be filtered.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Collection, Mapping, Sequence
+from datetime import date
+from pathlib import Path
+
+import ibis.expr.types as ir
+
+from churn.core.settings import ChurnSettings
+from churn.integrations.layers import source_folder
+from churn.integrations.locks import RUN_LOCK, hold_lock
+from churn.integrations.publication import publish, published_dates, read_published
+from churn.integrations.store import output_errors, read_json, write_json
+
+FORGOTTEN = "forgotten.json"
+BUILT = ("staged", "datasets", "scratch")
+
+
+def read_forgotten(settings: ChurnSettings) -> frozenset[str]:
+    """Return the SHA-256 of the id of every customer of the source who was forgotten."""
+    path = _file(settings)
+    return frozenset(read_json(path)) if path.is_file() else frozenset()
+
+
+def without_forgotten(tables: Mapping[str, ir.Table], forgotten: Collection[str]) -> dict[str, ir.Table]:
+    """Return the mapped tables without the rows of forgotten customers."""
+    if not forgotten:
+        return dict(tables)
+    marks = sorted(forgotten)
+    return {
+        name: table.filter(~table.customer_id.cast("string").hexdigest("sha256").isin(marks))
+        if "customer_id" in table.columns
+        else table
+        for name, table in tables.items()
+    }
+
+
+def forget(settings: ChurnSettings, customer_ids: Sequence[str]) -> int:
+    """Forget customers and return from how many published lists they were taken.
+
+    Their ids' hashes are kept first, then every published date is published again without them, then what was built
+    of the source (staged tables, data sets) is removed: validate it again before the next list.
+
+    Raises
+    ------
+    RunLocked
+        When a stage is at work on the source.
+    OutputFailed
+        When a file cannot be written.
+    """
+    lists = source_folder(settings, "lists")
+    with hold_lock(lists / RUN_LOCK), hold_lock(source_folder(settings, "staged") / RUN_LOCK):
+        marks = {hashlib.sha256(customer_id.encode()).hexdigest() for customer_id in customer_ids}
+        write_json(_file(settings), sorted(read_forgotten(settings) | marks))
+        changed = sum(_take_from_list(lists, day, customer_ids) for day in published_dates(lists))
+        for layer in BUILT:
+            folder = source_folder(settings, layer)
+            with output_errors(folder):
+                for path in folder.glob("[!.]*"):
+                    shutil.rmtree(path) if path.is_dir() else path.unlink()
+    return changed
+
+
+def _take_from_list(lists: Path, day: str, customer_ids: Sequence[str]) -> bool:
+    tables, facts = {}, {}
+    found = False
+    for name in ("scores", "worklist"):
+        rows, entry = read_published(lists, day, name)
+        leaving = rows["customer_id"].isin(list(customer_ids))
+        found = found or bool(leaving.any())
+        tables[name] = rows[~leaving].reset_index(drop=True)
+        facts = {key: value for key, value in entry.items() if key not in ("files", "rows")}
+    if found:
+        publish(lists, date.fromisoformat(day), tables, facts)
+    return found
+
+
+def _file(settings: ChurnSettings) -> Path:
+    return settings.paths.data / settings.source.name / FORGOTTEN
