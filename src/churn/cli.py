@@ -16,6 +16,7 @@ STAGES = {
     "features": "snapshots, labels, features and the training matrix",
     "train": "fit, calibrate, measure, register, perhaps promote",
     "backtest": "how steady a model is: folds that roll through the dates before the test dates",
+    "tune": "search for better model parameters on the folds of the backtest; can be stopped and resumed",
     "explain": "why a version scores as it does",
     "score": "scores and list of one date (--as-of D)",
     "oracle": "a scored date of the simulated company beside its truth (--as-of D)",

@@ -18,6 +18,7 @@ from churn.modeling.fit import fit_bundle
 from pipelines.composition import CONF, compose
 from pipelines.estimators import build_candidate
 from pipelines.simulate import SimulateSettings
+from pipelines.tune import TuneSettings
 from tests.unit.modeling.toys import CATALOG, PROBLEM, make_fold, make_matrix, rows_of
 
 FILES = sorted(path.relative_to(CONF) for path in CONF.glob("*/*.yaml"))
@@ -27,11 +28,13 @@ AS_OF = "scoring.as_of=2024-06-30"
 
 
 def _kind(stage: str) -> type[ChurnSettings]:
+    if stage == "tune":
+        return TuneSettings
     return SimulateSettings if "simulation:" in (CONF / f"{stage}.yaml").read_text() else ChurnSettings
 
 
 def _settings(group: str, name: str) -> ChurnSettings:
-    stage = "simulate" if group == "simulation" else "train"
+    stage = {"simulation": "simulate", "tuning": "tune"}.get(group, "train")
     return compose(stage, _kind(stage), [f"{group}={name}", AS_OF])
 
 

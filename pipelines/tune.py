@@ -1,0 +1,147 @@
+"""Search for better model parameters on the folds of the backtest; every trial a nested run, and it can be resumed."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from churn.core.errors import ConfigRefused
+from churn.core.settings import ChurnSettings
+from churn.core.tuning import FALLING, TuningSettings
+from churn.evaluation.report import measure_models
+from churn.evaluation.trials import as_overrides, compare_folds, plot_history, plot_importance
+from churn.integrations.frames import read_matrix
+from churn.integrations.progress import progress_bar
+from churn.integrations.results import StageResult
+from churn.integrations.store import fingerprint
+from churn.integrations.studies import (
+    FOLDS,
+    complete_trials,
+    default_trial,
+    measure_importance,
+    open_study,
+    settled_trials,
+)
+from churn.integrations.tracking import Tracker, child_run, stage_run
+from churn.modeling.experiment import backtest_folds, describe_problem
+from churn.modeling.fit import Candidate, require_outcomes
+from churn.modeling.search import Arena, default_values, suggest_values, with_values
+from pipelines.entry import stage_main
+from pipelines.estimators import build_candidates
+from pipelines.features import ensure_dataset
+
+if TYPE_CHECKING:
+    from optuna import Study, Trial
+
+log = logging.getLogger(__name__)
+DECIDES = ("model", "split", "calibration", "evaluation", "windows")
+
+
+class TuneSettings(ChurnSettings):
+    """The settings of every stage, and the search."""
+
+    tuning: TuningSettings
+
+
+def run(settings: TuneSettings) -> StageResult:
+    """Try parameters until as many trials are settled as wanted, and compare the best with the model's own."""
+    result, tuning = StageResult(), settings.tuning
+    if settings.split.kind == "by_customer":
+        raise ConfigRefused(["split: a search needs dates to keep untouched; every customer is a test of by_customer"])
+    model, _ = build_candidates(settings)
+    defaults = default_values(model, tuning)
+    dataset = ensure_dataset(settings)
+    decides = settings.model_dump(mode="json", include=set(DECIDES))
+    key = fingerprint([dataset.fingerprint, decides, tuning.model_dump(mode="json", exclude={"trials"})])
+    with (
+        stage_run("tune", settings, builds_on=dataset.manifest["run_id"]) as tracker,
+        open_study(settings, tuning, key, defaults) as study,
+    ):
+        tracker.dataset(settings.source.name, dataset.folder, dataset.fingerprint, "tuning")
+        tracker.tag(data_fingerprint=dataset.fingerprint, study=study.study_name)
+        matrix, catalog = read_matrix(dataset)
+        folds = backtest_folds(matrix, settings)
+        require_outcomes(matrix, folds, settings.evaluation.min_positives)
+        arena = Arena(matrix, catalog, folds, settings, describe_problem(settings, dataset.manifest["features"]))
+        former = len(settled_trials(study))
+        if former:
+            log.info("tune: going on with %s: %d of %d trials are there", study.study_name, former, tuning.trials)
+        with result.timed("search"), progress_bar("tuning", tuning.trials, former) as step:
+            while len(settled_trials(study)) < tuning.trials:
+                step(_try_one(study, arena, model, tuning, tracker))
+        lines = _report(study, tuning, tracker, result)
+    for line in lines:
+        log.info("%s", line)
+    result.run_id, result.rows_in = tracker.run_id, {"matrix": len(matrix)}
+    result.rows_out = {"trials": len(settled_trials(study)), "complete": len(complete_trials(study))}
+    return result
+
+
+def _try_one(study: Study, arena: Arena, model: Candidate, tuning: TuningSettings, tracker: Tracker) -> str:
+    """Run one trial fold by fold, giving it up where the pruner says so; return it in words."""
+    from optuna.trial import TrialState
+
+    trial: Trial = study.ask()
+    values = suggest_values(trial, tuning.space)
+    with child_run(tracker, f"trial-{trial.number}", stage="tune-trial", trial=trial.number) as child:
+        child.params(values)
+        found: list[float] = []
+        for number, scored in enumerate(arena.scores(with_values(model, values))):
+            measured = measure_models(scored.rows, scored.probabilities, arena.settings.policy.capacity)
+            found.append(measured[model.name][tuning.metric])
+            child.metrics({f"{tuning.metric}_fold_{number}": found[-1]})
+            trial.report(float(np.mean(found)), number)
+            if number + 1 < len(arena.folds) and trial.should_prune():
+                break
+        is_whole = len(found) == len(arena.folds)
+        trial.set_user_attr(FOLDS, found)
+        child.tag(state="complete" if is_whole else "pruned")
+        child.metrics({tuning.metric: float(np.mean(found))})
+    study.tell(
+        trial, float(np.mean(found)) if is_whole else None, TrialState.COMPLETE if is_whole else TrialState.PRUNED
+    )
+    best = min if tuning.metric in FALLING else max
+    so_far = best(float(t.value) for t in complete_trials(study) if t.value is not None)
+    state = f"{np.mean(found):.4f}" if is_whole else f"given up after {len(found)} folds"
+    return f"{tuning.metric} {state} (best {so_far:.4f})"
+
+
+def _report(study: Study, tuning: TuningSettings, tracker: Tracker, result: StageResult) -> list[str]:
+    """Log what was found, fill the result, and return the lines to show."""
+    default, best, is_falling = default_trial(study), study.best_trial, tuning.metric in FALLING
+    found: dict[int, float] = {t.number: float(t.value) for t in complete_trials(study) if t.value is not None}
+    importance = measure_importance(study, tuning.seed)
+    tracker.figure(plot_history(found, found[default.number], tuning.metric, is_falling), "history")
+    if importance:
+        tracker.figure(plot_importance(importance, tuning.metric), "importance")
+    trials: list[dict[str, Any]] = [
+        {
+            "trial": t.number,
+            "state": t.state.name.lower(),
+            **t.params,
+            tuning.metric: t.value,
+            FOLDS: t.user_attrs[FOLDS],
+        }
+        for t in settled_trials(study)
+    ]
+    tracker.table(trials, "trials.json")
+    words = as_overrides(best.params)
+    tracker.text(f"churn train {words}\n", "tuned.txt")
+    result.metrics = {"default": found[default.number], "tuned": found[best.number]}
+    tracker.metrics({f"{tuning.metric}_{name}": value for name, value in result.metrics.items()})
+    compared = compare_folds(default.user_attrs[FOLDS], best.user_attrs[FOLDS], is_falling)
+    result.summary = f"{tuning.metric} {compared}; {len(trials)} trials, {len(trials) - len(found)} given up early"
+    result.notes = [words]
+    weights = [f"  {name:<24} {share:.2f}" for name, share in importance.items()]
+    return [
+        *(["share of the variance by parameter:", *weights] if weights else []),
+        f"to train with it: churn train {words}",
+    ]
+
+
+main = stage_main("tune", TuneSettings, run)
+
+if __name__ == "__main__":
+    raise SystemExit(main(None))
