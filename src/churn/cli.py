@@ -14,6 +14,7 @@ STAGES = {
     "simulate": "write a company with a known truth",
     "validate": "stage a source: read, type, check, reject, report",
     "features": "snapshots, labels, features and the training matrix",
+    "audit": "prove that no feature looks ahead (--as-of D: on that date)",
     "train": "fit, calibrate, measure, register, perhaps promote",
     "backtest": "how steady a model is: folds that roll through the dates before the test dates",
     "tune": "search for better model parameters on the folds of the backtest; can be stopped and resumed",
@@ -41,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command, rest = words[0], words[1:]
     if command in STAGES:
         run: Callable[[Sequence[str]], int] = importlib.import_module(f"pipelines.{command}").main
-        return run(_with_as_of(rest) if command in ("score", "oracle") else rest)
+        return run(_with_as_of(rest) if command in ("audit", "score", "oracle") else rest)
     if command in ("list", "promote"):
         return _guarded(_show_list if command == "list" else _promote, rest)
     from churn.core.suggestions import did_you_mean

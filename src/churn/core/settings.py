@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 
 from churn.core.problem import Problem
 from churn.core.source import SourceSettings
-from churn.core.strict import Share, StrictSettings, Version
+from churn.core.strict import PositiveDays, Share, StrictSettings, Version
 
 Language = Literal["en", "ja"]
 
@@ -141,6 +141,20 @@ class PathSettings(StrictSettings):
         return self.data / source / layer
 
 
+class AuditSettings(StrictSettings):
+    """How much is built again to prove that nothing looks ahead, and what raises the alarm."""
+
+    dates: Annotated[int, Field(ge=1, le=100)] = 2
+    customers: Annotated[int, Field(ge=10)] = 5000
+    seed: int = 0
+    max_shown: Annotated[int, Field(ge=1)] = 10
+    source: bool = True
+    max_future_share: Annotated[float, Field(gt=0, le=1)] = 0.5
+    shift_days: PositiveDays = 7
+    max_shift_loss: Annotated[float, Field(gt=0, le=0.5)] = 0.15
+    trees: Annotated[int, Field(ge=1)] = 100
+
+
 class EngineSettings(StrictSettings):
     """The embedded engine's limits."""
 
@@ -168,6 +182,7 @@ class ChurnSettings(Problem):
     policy: PolicySettings
     explanation: ExplanationSettings
     scoring: ScoringSettings
+    audit: AuditSettings
     paths: PathSettings
     tracking: TrackingSettings
     engine: EngineSettings

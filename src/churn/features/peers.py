@@ -17,6 +17,7 @@ from churn.features.family import KEY, FamilyTable, FeatureInputs
 from churn.features.profile import customers_as_of
 
 COMPARED = ("count", "sum", "days")
+DIGITS = 6
 
 
 def build_peers(inputs: FeatureInputs, engagement: FamilyTable) -> FamilyTable:
@@ -42,7 +43,8 @@ def build_peers(inputs: FeatureInputs, engagement: FamilyTable) -> FamilyTable:
 
 
 def _rank(rows: ir.Table, column: str, segments: Sequence[str]) -> ir.Value:
-    group = ibis.window(group_by=["as_of_date", *segments], order_by=rows[column])
+    # the same numbers added up in another order differ in their last digits: rounded, they tie as they should
+    group = ibis.window(group_by=["as_of_date", *segments], order_by=rows[column].round(DIGITS))
     return (ibis.percent_rank().over(group) * 100.0).cast("float64")
 
 

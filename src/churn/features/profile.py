@@ -24,7 +24,7 @@ def build_profile(inputs: FeatureInputs) -> FamilyTable:
     rows = customers_as_of(inputs.staged[TABLE], inputs.snapshots)
     source = inputs.source
     features, values = [], {}
-    for name, column in _columns(source.attributes_of("category", "number")).items():
+    for name, column in attribute_columns(source.attributes_of("category", "number")).items():
         if name not in rows.columns:
             continue
         words, role = source.attribute(name), source.attribute(name).role
@@ -61,7 +61,7 @@ def build_profile(inputs: FeatureInputs) -> FamilyTable:
     return FamilyTable(rows.select(*KEY, **values), tuple(features))
 
 
-def _columns(names: Sequence[str]) -> dict[str, str]:
+def attribute_columns(names: Sequence[str]) -> dict[str, str]:
     """Return the column of each attribute; one without Latin letters is named by its place in the source file."""
     slugs = [re.sub(r"[^a-z0-9]+", "_", name.casefold()).strip("_") or f"attribute{i}" for i, name in enumerate(names)]
     clashes = sorted({name for name, slug in zip(names, slugs, strict=True) if slugs.count(slug) > 1})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -80,7 +80,7 @@ def build_point_in_time_dataset(engine: Engine, staged: Layer, settings: ChurnSe
     tables = open_tables(engine, staged)
     coverage = measure_coverage(tables, settings.source)
     dates = choose_as_of_dates(coverage, settings.windows, settings.label)
-    candidates = build_candidates(tables, grid_table(dates, settings.windows, settings.label), settings.cohort).cache()
+    candidates = candidates_on(tables, dates, settings).cache()
     snapshots = build_snapshots(candidates).cache()
     built, settings = features_on(tables, snapshots, dates, settings)
     features = built.table.cache()
@@ -105,6 +105,11 @@ def build_point_in_time_dataset(engine: Engine, staged: Layer, settings: ChurnSe
             "coverage": [str(coverage.start), str(coverage.end)],
         },
     )
+
+
+def candidates_on(tables: Mapping[str, ir.Table], dates: Sequence[date], settings: Problem) -> ir.Table:
+    """Return who is active on each of the dates, with the reason for leaving them out, if any."""
+    return build_candidates(tables, grid_table(dates, settings.windows, settings.label), settings.cohort)
 
 
 def features_on(
@@ -177,8 +182,7 @@ def rows_to_score(engine: Engine, staged: Layer, settings: ChurnSettings, bundle
     coverage = measure_coverage(tables, settings.source)
     as_of = wanted_date(settings, coverage.end)
     check_as_of_date(as_of, coverage)
-    grid = grid_table((as_of,), as_trained.windows, as_trained.label)
-    snapshots = build_snapshots(build_candidates(tables, grid, as_trained.cohort)).cache()
+    snapshots = build_snapshots(candidates_on(tables, (as_of,), as_trained)).cache()
     built, _ = features_on(tables, snapshots, (as_of,), as_trained)
     require_same_features(built.catalog, bundle.catalog)
     return to_frame(built.table.order_by(list(MATRIX_ORDER))), as_of

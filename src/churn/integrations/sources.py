@@ -25,16 +25,23 @@ def open_source(engine: Engine, source: SourceSettings) -> dict[str, ir.Table]:
     DataRefused
         When a file is missing or broken, or a SELECT does not fit its inputs.
     """
+    open_inputs(engine, source)
+    return {table: _mapped(engine, table, select) for table, select in source.tables.items()}
+
+
+def open_inputs(engine: Engine, source: SourceSettings) -> dict[str, str]:
+    """Make a view of every raw input under its own name, and return the relation each reads, by that name."""
+    relations = {}
     for name, settings in source.inputs.items():
         if settings.connection_env is not None:
-            relation = database_relation(engine, name, settings)
+            relations[name] = database_relation(engine, name, settings)
         else:
-            relation = files_relation(engine, name, settings, source.tables.values())
+            relations[name] = files_relation(engine, name, settings, source.tables.values())
         try:
-            engine.run(f"CREATE OR REPLACE VIEW {identifier(name)} AS SELECT * FROM {relation}")
+            engine.run(f"CREATE OR REPLACE VIEW {identifier(name)} AS SELECT * FROM {relations[name]}")
         except Exception as error:
             raise explain_engine_error(error, name) from error
-    return {table: _mapped(engine, table, select) for table, select in source.tables.items()}
+    return relations
 
 
 def _mapped(engine: Engine, table: str, select: str) -> ir.Table:

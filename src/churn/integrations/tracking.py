@@ -278,7 +278,10 @@ def _end_failed(tracker: Tracker, error: BaseException) -> None:
 def _without_examples(error: BaseException) -> str:
     """Return the error's text without the ids it names: they are for the screen, not for a shared store."""
     examples = ", ".join(getattr(error, "examples", ()))
-    return str(error).replace(f"; for example {examples}", "") if examples else str(error)
+    text = str(error).replace(f"; for example {examples}", "") if examples else str(error)
+    for example in getattr(error, "examples", ()):
+        text = text.replace(str(example), "(an id)")
+    return text
 
 
 def describe_settings(settings: ChurnSettings) -> dict[str, Any]:

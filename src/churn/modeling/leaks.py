@@ -55,9 +55,14 @@ def _as_numbers(values: pd.Series, target: np.ndarray, kind: str) -> np.ndarray:
 
 
 def _auc(values: np.ndarray, target: np.ndarray) -> float:
+    auc = auc_of(values, target)
+    return max(auc, 1 - auc)
+
+
+def auc_of(values: np.ndarray, target: np.ndarray) -> float:
+    """Return the share of pairs, one who left and one who stayed, in the right order; 0.5 where there are none."""
     positives, negatives = int(target.sum()), int((~target).sum())
     if not positives or not negatives:
         return 0.5
     ranks = rankdata(values)
-    auc = (ranks[target].sum() - positives * (positives + 1) / 2) / (positives * negatives)
-    return float(max(auc, 1 - auc))
+    return float((ranks[target].sum() - positives * (positives + 1) / 2) / (positives * negatives))

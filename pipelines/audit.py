@@ -1,0 +1,126 @@
+"""Prove that nothing looks ahead: build features again without the future and with another one; sound the alarms."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import pandas as pd
+from hydra.core.hydra_config import HydraConfig
+
+from churn.auditing.differences import COLUMNS
+from churn.core.settings import ChurnSettings
+from churn.features.flat import describe_flat, flat_labels
+from churn.features.matrix import join_matrix
+from churn.integrations.alarms import Alarms, raise_alarms
+from churn.integrations.audits import record_verdict
+from churn.integrations.engine import Engine
+from churn.integrations.findings import Findings, describe_shift
+from churn.integrations.frames import to_frame
+from churn.integrations.interrupts import interruptible
+from churn.integrations.layers import Layer, dataset_key, open_tables, read_staged
+from churn.integrations.rebuilds import rebuild, sample_customers
+from churn.integrations.results import StageResult
+from churn.integrations.source_cuts import cut_source
+from churn.integrations.tracking import stage_run
+from churn.integrations.workplace import layer_engine
+from churn.modeling.fit import Candidate
+from churn.modeling.foresight import OUTCOME, find_outcome_suspects
+from pipelines.entry import stage_main
+from pipelines.estimators import build_candidates
+
+log = logging.getLogger(__name__)
+
+
+def run(settings: ChurnSettings) -> StageResult:
+    """Audit the data set of these settings; a failed audit is an error after its verdict has been recorded."""
+    result, candidate = StageResult(), _quick_candidate(settings)
+    staged = read_staged(settings)
+    key = dataset_key(settings, staged)
+    with (
+        layer_engine(settings, "audits") as engine,
+        stage_run("audit", settings, builds_on=staged.manifest["run_id"]) as tracker,
+        interruptible(engine),
+    ):
+        tracker.dataset(settings.source.name, staged.folder, staged.fingerprint, "audit")
+        if settings.source.kind == "flat":
+            findings = _audit_flat(engine, staged, settings)
+        else:
+            findings = _audit(engine, staged, settings, candidate, result)
+        path = findings.write(_run_folder(settings))
+        tracker.table(findings.to_plain(), "audit.json")
+        tracker.metrics(findings.metrics())
+        record_verdict(tracker, key, findings.verdict)
+        for note in findings.notes:
+            log.info("audit: %s", note)
+        if findings.verdict == "failed":
+            raise findings.refusal(path)
+    result.run_id, result.metrics, result.notes = tracker.run_id, findings.metrics(), list(findings.notes)
+    result.artifacts = {"differences": str(path)}
+    shift = f"; {describe_shift(findings.shift)}" if findings.shift else ""
+    compared = result.rows_out.get("values", 0)
+    result.summary = (
+        f"passed: {compared:,} values on {len(result.as_of_dates)} as-of dates are the same without the future "
+        f"and with another{shift}"
+    )
+    return result
+
+
+def _audit(
+    engine: Engine, staged: Layer, settings: ChurnSettings, candidate: Candidate, result: StageResult
+) -> Findings:
+    with result.timed("rebuild"):
+        tables = sample_customers(open_tables(engine, staged), settings.audit)
+        rebuilds = rebuild(tables, settings)
+    differences, notes = [rebuilds.differences], list[str]()
+    if settings.audit.source:
+        with result.timed("source"):
+            cut = cut_source(engine, settings.source, rebuilds.dates[0])
+            differences.append(cut.differences)
+            notes += cut.notes
+    with result.timed("alarms"):
+        alarms = raise_alarms(tables, rebuilds, settings, candidate)
+    result.rows_out = {"values": rebuilds.compared}
+    result.as_of_dates = [str(day) for day in rebuilds.dates]
+    return _findings(differences, alarms, notes, settings)
+
+
+def _audit_flat(engine: Engine, staged: Layer, settings: ChurnSettings) -> Findings:
+    """Return what can be said of a ready table: nothing can be built again, so there are only alarms."""
+    flat = open_tables(engine, staged)["matrix"]
+    flat = flat.mutate(as_of_date=flat.as_of_date.date())
+    catalog = describe_flat(settings.source, flat)
+    matrix = join_matrix(flat.select("customer_id", "as_of_date", *catalog.names), flat_labels(flat))
+    rows = to_frame(matrix)
+    rows = rows[rows["churned"].notna()]
+    rows = rows.assign(churned=rows["churned"].astype(int))
+    suspects = find_outcome_suspects(rows, catalog, OUTCOME, settings.evaluation.max_single_feature_auc)
+    note = "a ready table cannot be built again from its facts: its features are taken on trust, only the alarm was run"
+    return _findings([], Alarms(tuple(suspects), None, (note,)), [], settings)
+
+
+def _findings(differences: list[pd.DataFrame], alarms: Alarms, notes: list[str], settings: ChurnSettings) -> Findings:
+    filled = [part for part in differences if len(part)]
+    table = pd.concat(filled, ignore_index=True) if filled else pd.DataFrame(columns=COLUMNS)
+    return Findings(table, alarms.suspects, alarms.shift, (*notes, *alarms.notes), settings.audit)
+
+
+def _quick_candidate(settings: ChurnSettings) -> Candidate:
+    """Return the configured model with few trees: the shift test compares two fits, it does not look for the best."""
+    estimator = settings.model.estimator
+    few = {"n_estimators": settings.audit.trees} if "n_estimators" in estimator else {}
+    model = settings.model.model_copy(update={"estimator": {**estimator, **few}, "stopping_rounds": None})
+    return build_candidates(settings.model_copy(update={"model": model}))[0]
+
+
+def _run_folder(settings: ChurnSettings) -> Path:
+    """Return the folder of this run, or one of the stage's own where no command line opened it."""
+    if HydraConfig.initialized():
+        return Path(HydraConfig.get().runtime.output_dir)
+    return settings.paths.runs / "audit"
+
+
+main = stage_main("audit", ChurnSettings, run)
+
+if __name__ == "__main__":
+    raise SystemExit(main(None))

@@ -1,0 +1,107 @@
+"""What an audit found, in words, as tables, and as a refusal."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from churn.auditing.differences import summarise_differences
+from churn.core.errors import ChurnError, DataRefused
+from churn.core.settings import AuditSettings
+from churn.integrations.audits import Verdict
+from churn.integrations.store import output_errors
+from churn.modeling.foresight import Suspect
+from churn.modeling.shift import ShiftTest
+
+ROWS_PER_FEATURE = 100
+FILE = "differences.csv"
+
+
+@dataclass(frozen=True)
+class Findings:
+    """Values that differ between builds, features that know too much, and the shift test."""
+
+    differences: pd.DataFrame
+    suspects: tuple[Suspect, ...]
+    shift: ShiftTest | None
+    notes: tuple[str, ...]
+    limits: AuditSettings
+
+    @property
+    def verdict(self) -> Verdict:
+        """Whether the data set may be trusted with a promotion."""
+        return "failed" if len(self.differences) or self.suspects or self.is_collapse else "passed"
+
+    @property
+    def is_collapse(self) -> bool:
+        """Whether the rank rests on the last days before leaving."""
+        return self.shift is not None and self.shift.lost > self.limits.max_shift_loss
+
+    def problems(self) -> list[str]:
+        """Return one line per feature that looks ahead or knows too much, the widest first."""
+        lines = []
+        for row in summarise_differences(self.differences).itertuples():
+            day = f"{row.as_of_date:%Y-%m-%d}"
+            lines.append(
+                f"{row.feature}: {row.values:,} values differ {row.check}; for example customer {row.customer_id} "
+                f"as of {day}: {row.value} in the normal build, {row.other_value} {row.check}"
+            )
+        lines += [str(suspect) for suspect in self.suspects]
+        if self.shift is not None and self.is_collapse:
+            most = ", ".join(f"{name} (-{lost:.3f})" for name, lost in list(self.shift.lost_by_feature.items())[:5])
+            lines.append(f"shift test: {describe_shift(self.shift)}; most is lost by {most}")
+        return lines
+
+    def metrics(self) -> dict[str, float]:
+        """Return the counts for the run."""
+        values = {"differences": float(len(self.differences)), "suspects": float(len(self.suspects))}
+        if self.shift is not None:
+            values |= {"auc": self.shift.auc, "auc_shifted": self.shift.shifted_auc, "shift_lost": self.shift.lost}
+        return values
+
+    def to_plain(self) -> dict[str, Any]:
+        """Return the findings for a shared store: customers by a hash of their id."""
+        summary = summarise_differences(self.differences)
+        hashed = [hashlib.sha256(str(name).encode()).hexdigest()[:12] for name in summary["customer_id"]]
+        rows = summary.assign(customer_id=hashed, as_of_date=summary["as_of_date"].astype(str)).to_dict("records")
+        lost = dict(list(self.shift.lost_by_feature.items())[:20]) if self.shift else {}
+        return {
+            "verdict": self.verdict, "differences": rows, "suspects": [vars(s) for s in self.suspects],
+            "auc_lost_by_feature": lost, "notes": list(self.notes),
+        }  # fmt: skip
+
+    def write(self, folder: Path) -> Path:
+        """Write the differences, up to a hundred rows of each check and feature, and return the file."""
+        path = folder / FILE
+        with output_errors(path):
+            folder.mkdir(parents=True, exist_ok=True)
+            self.differences.groupby(["check", "feature"], sort=False).head(ROWS_PER_FEATURE).to_csv(path, index=False)
+        return path
+
+    def refusal(self, path: Path) -> ChurnError:
+        """Return the error that ends a failed audit."""
+        problems = self.problems()
+        shown = "\n  - ".join(problems[: self.limits.max_shown])
+        more = (
+            f"\n  - ... and {len(problems) - self.limits.max_shown} more"
+            if len(problems) > self.limits.max_shown
+            else ""
+        )
+        is_proven = len(self.differences) > 0
+        error = DataRefused(
+            f"{len(problems)} finding{'' if len(problems) == 1 else 's'}:\n  - {shown}{more}\n"
+            + ("a feature or a SELECT looks ahead" if is_proven else "a feature is suspected to know the outcome"),
+            code="look_ahead" if is_proven else "suspected_leak",
+            remedy=f"Values are listed in {path}; docs/leaks.md says which leak shows how and what to do",
+        )
+        error.examples = tuple(name for name in summarise_differences(self.differences)["customer_id"].unique() if name)
+        return error
+
+
+def describe_shift(shift: ShiftTest) -> str:
+    """Say the shift test in words."""
+    return f"AUC {shift.auc:.3f}, and {shift.shifted_auc:.3f} with the outcome moved {shift.days} days later"
