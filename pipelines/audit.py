@@ -27,14 +27,14 @@ from churn.integrations.workplace import layer_engine
 from churn.modeling.fit import Candidate
 from churn.modeling.foresight import OUTCOME, find_outcome_suspects
 from pipelines.entry import stage_main
-from pipelines.estimators import build_candidates
+from pipelines.estimators import build_candidate
 
 log = logging.getLogger(__name__)
 
 
 def run(settings: ChurnSettings) -> StageResult:
     """Audit the data set of these settings; a failed audit is an error after its verdict has been recorded."""
-    result, candidate = StageResult(), _quick_candidate(settings)
+    result, candidate = StageResult(), build_candidate(settings.audit.model)
     staged = read_staged(settings)
     key = dataset_key(settings, staged)
     with (
@@ -103,14 +103,6 @@ def _findings(differences: list[pd.DataFrame], alarms: Alarms, notes: list[str],
     filled = [part for part in differences if len(part)]
     table = pd.concat(filled, ignore_index=True) if filled else pd.DataFrame(columns=COLUMNS)
     return Findings(table, alarms.suspects, alarms.shift, (*notes, *alarms.notes), settings.audit)
-
-
-def _quick_candidate(settings: ChurnSettings) -> Candidate:
-    """Return the configured model with few trees: the shift test compares two fits, it does not look for the best."""
-    estimator = settings.model.estimator
-    few = {"n_estimators": settings.audit.trees} if "n_estimators" in estimator else {}
-    model = settings.model.model_copy(update={"estimator": {**estimator, **few}, "stopping_rounds": None})
-    return build_candidates(settings.model_copy(update={"model": model}))[0]
 
 
 def _run_folder(settings: ChurnSettings) -> Path:

@@ -7,17 +7,21 @@ import logging
 from churn.core.settings import ChurnSettings
 from churn.evaluation.comparison import judge
 from churn.evaluation.report import few_leavers
+from churn.explanation.contributions import explain_rows
+from churn.explanation.tables import rank_features
 from churn.integrations.frames import read_matrix
 from churn.integrations.registry import apply_gate, register_bundle
 from churn.integrations.results import StageResult
 from churn.integrations.tracking import stage_run
-from churn.modeling.experiment import run_experiment
+from churn.modeling.experiment import Experiment, run_experiment
+from churn.modeling.leaks import raise_model_alarm
 from pipelines.entry import stage_main
 from pipelines.estimators import build_candidates
 from pipelines.features import ensure_dataset
 from pipelines.measuring import log_measurement, measure_experiment
 
 log = logging.getLogger(__name__)
+SUSPECTS = 5
 
 
 def run(settings: ChurnSettings) -> StageResult:
@@ -34,6 +38,7 @@ def run(settings: ChurnSettings) -> StageResult:
             experiment = run_experiment(matrix, catalog, settings, *models, built_with)
         with result.timed("measure"):
             measured = measure_experiment(experiment, catalog, dataset, settings)
+        _check_rank(experiment, measured.report.metrics[experiment.names[0]]["auc"].value, settings)
         verdict = judge(measured.report)
         with result.timed("log"):
             log_measurement(measured, experiment, tracker, settings)
@@ -57,6 +62,15 @@ def run(settings: ChurnSettings) -> StageResult:
     )
     result.summary = "; ".join([result.summary, *few_leavers(measured.report, settings.evaluation)])
     return result
+
+
+def _check_rank(experiment: Experiment, auc: float, settings: ChurnSettings) -> None:
+    """Refuse a model that is too good to be true, with the features that make it so."""
+    limit = settings.evaluation.max_model_auc
+    if auc > limit:
+        bundle, sample = experiment.bundle, experiment.test_rows.head(settings.explanation.max_rows)
+        ranked = rank_features(explain_rows(bundle, sample).values, bundle.catalog)
+        raise_model_alarm(auc, [row["feature"] for row in ranked[:SUSPECTS]], limit)
 
 
 main = stage_main("train", ChurnSettings, run)

@@ -217,7 +217,7 @@ def make_settings(root: Path, source: SourceSettings | None = None, **changes: A
         "policy": {"capacity": 2},
         "explanation": {},
         "scoring": {},
-        "audit": {},
+        "audit": {"model": model},
         "paths": {name: str(root / name) for name in ("data", "runs", "models", "real")} | {"root": str(root)},
         "tracking": {"uri": f"sqlite:///{root}/mlflow.db", "artifacts": str(root / "artifacts"), "experiment": "t"},
         "engine": ENGINE.model_dump(mode="json"),

@@ -133,6 +133,12 @@ class TestTraining:
         assert "leave it out of the mapping" in done.err
         assert _failure(own_demo, "train") == "suspected_leak"
 
+    def test_whose_rank_is_too_good_to_be_true_names_what_makes_it_so(self, own_demo: Demo) -> None:
+        done = own_demo.run("train", "evaluation.max_model_auc=0.55")
+        assert done.code == 1
+        assert ", above 0.55; what contributes most: " in done.err
+        assert _failure(own_demo, "train") == "suspected_leak"
+
     def test_on_too_short_a_history_says_what_the_data_cover(self, own_demo: Demo) -> None:
         done = own_demo.run("train", "windows.history_days=500")
         assert done.code == 1

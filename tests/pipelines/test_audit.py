@@ -26,7 +26,7 @@ from churn.integrations.rebuilds import SETTINGS, Rebuilds, rebuild, sample_cust
 from churn.integrations.source_cuts import cut_source
 from churn.integrations.tracking import connect
 from churn.snapshots import cohort
-from pipelines.audit import _quick_candidate
+from pipelines.estimators import build_candidate
 from tests.builders import ENGINE
 from tests.pipelines.demo import IGNORED, Demo
 
@@ -257,7 +257,7 @@ class TestAlarms:
         )
         rebuilds = rebuild(tables, changed)
         assert len(rebuilds.differences) == 0, "no rebuild can show such a leak"
-        alarms = raise_alarms(tables, rebuilds, changed, _quick_candidate(changed))
+        alarms = raise_alarms(tables, rebuilds, changed, build_candidate(changed.audit.model))
         return {suspect.feature: suspect.knows for suspect in alarms.suspects}
 
     def test_an_honest_company_raises_none(self, engine: Engine, longer: ChurnSettings) -> None:

@@ -75,6 +75,7 @@ class EvaluationSettings(StrictSettings):
     min_positives: Annotated[int, Field(ge=1)] = 50
     few_positives: Annotated[int, Field(ge=0)] = 100
     max_single_feature_auc: Annotated[float, Field(gt=0.5, le=1)] = 0.95
+    max_model_auc: Annotated[float, Field(gt=0.5, le=1)] = 0.97
     slices: SliceSettings = SliceSettings()
 
 
@@ -152,7 +153,7 @@ class AuditSettings(StrictSettings):
     max_future_share: Annotated[float, Field(gt=0, le=1)] = 0.5
     shift_days: PositiveDays = 7
     max_shift_loss: Annotated[float, Field(gt=0, le=0.5)] = 0.15
-    trees: Annotated[int, Field(ge=1)] = 100
+    model: ModelSettings
 
 
 class EngineSettings(StrictSettings):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
@@ -41,6 +43,29 @@ def raise_leak_alarm(aucs: dict[str, float], limit: float) -> None:
             code="suspected_leak",
             remedy="A column that exists because they left is a leak: leave it out of the mapping. "
             "If it is honest, raise evaluation.max_single_feature_auc and say why",
+        )
+
+
+def raise_model_alarm(auc: float, leading: Sequence[str], limit: float) -> None:
+    """Refuse a model that ranks better than any honest one does.
+
+    Parameters
+    ----------
+    leading
+        The features that contribute most to its scores, strongest first.
+
+    Raises
+    ------
+    DataRefused
+        Naming the suspects.
+    """
+    if auc > limit:
+        raise DataRefused(
+            f"the model ranks the outcome with AUC {auc:.3f}, above {limit:g}; what contributes most: "
+            f"{', '.join(leading)}",
+            code="suspected_leak",
+            remedy="Run 'churn audit' with the same overrides; docs/leaks.md says how to find a leak. "
+            "If there is none, raise evaluation.max_model_auc and say why",
         )
 
 

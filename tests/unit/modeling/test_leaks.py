@@ -7,7 +7,7 @@ from sklearn.metrics import roc_auc_score
 
 from churn.core.errors import DataRefused
 from churn.features.catalog import Catalog
-from churn.modeling.leaks import raise_leak_alarm, single_feature_aucs
+from churn.modeling.leaks import raise_leak_alarm, raise_model_alarm, single_feature_aucs
 from tests.unit.modeling.toys import make_feature
 
 GENERATOR = np.random.default_rng(0)
@@ -62,6 +62,13 @@ class TestAlarm:
             in str(refused.value)
         )
         assert "leave it out of the mapping" in str(refused.value)
+
+    def test_a_model_too_good_to_be_true_is_refused_with_what_makes_it_so(self) -> None:
+        raise_model_alarm(0.97, ["refund"], 0.97)
+        with pytest.raises(DataRefused) as refused:
+            raise_model_alarm(0.981, ["refund", "cancel_reason"], 0.97)
+        assert refused.value.code == "suspected_leak"
+        assert "AUC 0.981, above 0.97; what contributes most: refund, cancel_reason" in str(refused.value)
 
     def test_is_silent_at_the_limit(self) -> None:
         raise_leak_alarm({"strong": 0.95}, 0.95)
