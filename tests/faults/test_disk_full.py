@@ -47,7 +47,7 @@ def _files(folder: Path) -> dict[str, bytes]:
 
 @pytest.mark.parametrize(
     ("stage", "layer", "free_kb"),
-    [("validate", "staged", 700), ("features", "datasets", 8), ("score", "lists", 8)],
+    [("simulate", "raw", 700), ("validate", "staged", 700), ("features", "datasets", 8), ("score", "lists", 8)],
 )
 def test_a_full_disk_leaves_what_was_there(
     stage: str, layer: str, free_kb: int, own_demo: Demo, tmp_path: Path
@@ -55,6 +55,7 @@ def test_a_full_disk_leaves_what_was_there(
     after = tmp_path / "after"
     after.mkdir()
     change = {
+        "simulate": "simulation=small",
         "validate": "source.max_null_share=0.002",
         "features": "windows.max_dates=7",
         "score": "policy.high_band=1.6",

@@ -40,7 +40,8 @@ def staged_folder(final: Path) -> Iterator[Path]:
         yield partial
         _put_in_place(partial, final)
     except OSError as error:
-        raise OutputFailed(f"cannot write {final}: {error.strerror or error}. Nothing was changed there") from error
+        problem = error.strerror or error
+        raise OutputFailed(f"cannot write {final}: {problem}; what was there before is untouched") from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
         os.close(handle)
