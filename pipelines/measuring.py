@@ -10,6 +10,7 @@ import pandas as pd
 from churn.core.settings import ChurnSettings
 from churn.evaluation.money import MRR, customer_values, money_metrics, plot_profit, profit_curve
 from churn.evaluation.plots import plot_calibration, plot_gain, plot_precision_recall, plot_roc
+from churn.evaluation.predictions import fingerprint_of, to_predictions
 from churn.evaluation.ranking import rank_within_dates, top_lists
 from churn.evaluation.report import Report, build_report, table_lines
 from churn.evaluation.slices import describe_slice, measure_slices, slice_labels, worst_calibrated, worst_slice
@@ -17,6 +18,7 @@ from churn.features.catalog import Catalog
 from churn.integrations.frames import read_attributes
 from churn.integrations.layers import Layer
 from churn.integrations.tracking import Tracker
+from churn.integrations.training_runs import PREDICTIONS, TEST_TAG
 from churn.modeling.experiment import Experiment
 
 
@@ -51,12 +53,17 @@ class Measurement:
         return lines
 
 
+def prices(rows: pd.DataFrame) -> np.ndarray | None:
+    """Return what each customer pays a month, None where the company's tables hold no price."""
+    return rows[MRR].to_numpy(dtype=float) if MRR in rows else None
+
+
 def measure_experiment(
     experiment: Experiment, catalog: Catalog, dataset: Layer, settings: ChurnSettings
 ) -> Measurement:
     """Return what the test rows say of an experiment's models."""
     rows, probabilities, policy = experiment.test_rows, experiment.probabilities, settings.policy
-    mrr = rows[MRR].to_numpy(dtype=float) if MRR in rows else None
+    mrr = prices(rows)
     report = build_report(rows, probabilities, settings.evaluation, policy.capacity, mrr, policy.money)
     first = probabilities[experiment.names[0]]
     labels = slice_labels(rows, read_attributes(dataset, rows), catalog, settings.evaluation.slices)
@@ -76,7 +83,11 @@ def log_measurement(
     """Log metrics, the table of slices and every picture."""
     rows, probabilities, policy = experiment.test_rows, experiment.probabilities, settings.policy
     tracker.metrics(measurement.metrics())
-    tracker.table(measurement.slices.to_dict("split", index=False), "slices.json")
+    written = measurement.slices.astype(object).where(measurement.slices.notna(), None)
+    tracker.table(written.to_dict("split", index=False), "slices.json")
+    predictions = to_predictions(rows, probabilities, prices(rows))
+    tracker.frame(predictions, PREDICTIONS)
+    tracker.tag(**{TEST_TAG: fingerprint_of(predictions)})
     churned = rows["churned"].to_numpy(dtype=float)
     pictures = {
         "roc": plot_roc(churned, probabilities),

@@ -5,16 +5,19 @@ from __future__ import annotations
 import logging
 
 from churn.core.settings import ChurnSettings
-from churn.evaluation.comparison import judge
+from churn.evaluation.gate import judge_signal
 from churn.evaluation.report import few_leavers
 from churn.explanation.contributions import explain_rows
 from churn.explanation.tables import rank_features
 from churn.integrations.frames import read_matrix
-from churn.integrations.registry import apply_gate, register_bundle
+from churn.integrations.promotion import apply_gate
+from churn.integrations.registry import register_bundle
 from churn.integrations.results import StageResult
 from churn.integrations.tracking import stage_run
+from churn.integrations.training_runs import CHAMPION_TAG
 from churn.modeling.experiment import Experiment, run_experiment
 from churn.modeling.leaks import raise_model_alarm
+from pipelines.champion import beside_champion
 from pipelines.entry import stage_main
 from pipelines.estimators import build_candidates
 from pipelines.features import ensure_dataset
@@ -37,17 +40,22 @@ def run(settings: ChurnSettings) -> StageResult:
             built_with = dataset.manifest["features"]
             experiment = run_experiment(matrix, catalog, settings, *models, built_with)
         with result.timed("measure"):
+            experiment, champion = beside_champion(experiment, settings)
             measured = measure_experiment(experiment, catalog, dataset, settings)
         _check_rank(experiment, measured.report.metrics[experiment.names[0]]["auc"].value, settings)
-        verdict = judge(measured.report)
+        verdict = judge_signal(measured.report, settings.gate)
         with result.timed("log"):
             log_measurement(measured, experiment, tracker, settings)
             tracker.table(catalog.to_rows(), "features.json")
             tracker.table(experiment.single_feature_aucs, "single_feature_auc.json")
             version = register_bundle(experiment.bundle, settings, tracker.run_id, experiment.test_rows)
-        status = apply_gate(settings, version, verdict.has_passed, verdict.reasons)
+        status = apply_gate(settings, version, verdict)
         tracker.tag(
-            model_version=version, verdict=verdict.reasons[0], verdict_reasons="; ".join(verdict.reasons), status=status
+            **{CHAMPION_TAG: champion or ""},
+            model_version=version,
+            verdict=verdict.reasons[0],
+            verdict_reasons="; ".join(verdict.reasons),
+            status=status,
         )
     for line in [*measured.lines(), *(f"gate: {reason}" for reason in verdict.reasons)]:
         log.info("%s", line)

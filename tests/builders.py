@@ -214,6 +214,7 @@ def make_settings(root: Path, source: SourceSettings | None = None, **changes: A
         "baseline": model,
         "calibration": {"method": "none"},
         "evaluation": {},
+        "gate": {},
         "policy": {"capacity": 2},
         "explanation": {},
         "scoring": {},

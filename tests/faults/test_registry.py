@@ -49,7 +49,7 @@ class TestChampion:
         done = own_demo.run("score", "--as-of", "latest")
         assert done.code == 3
         assert "churn-demo has no version 'champion'. Versions there are: 1 (gate " in done.err
-        assert "churn promote VERSION --why TEXT" in done.err
+        assert "churn promote VERSION" in done.err
         last = _last_run(own_demo)
         assert (last["status"], last["failure.code"]) == ("FAILED", "dependency")
 
@@ -67,9 +67,9 @@ class TestChampion:
             assert "Nothing is registered yet" in done.err
 
     def test_a_version_that_is_not_there_cannot_be_promoted(self, own_demo: Demo) -> None:
-        done = run_churn("promote", "9", "--why", "a slip", *own_demo.folders)
+        done = run_churn("promote", "9", *own_demo.folders)
         assert done.code == 3
-        assert "has no version '9'. Versions there are: 1" in done.err
+        assert "has no version or finished training run '9'. Versions there are: 1" in done.err
         assert connect(own_demo.settings())[0].get_model_version_by_alias(NAME, CHAMPION).version in (1, "1")
 
 

@@ -25,6 +25,8 @@ with warnings.catch_warnings():  # what these warn about while they are imported
     import mlflow.pyfunc  # noqa: F401
     import shap  # noqa: F401
 
+from mlflow.tracking._tracking_service import utils as tracking_utils
+
 import churn.integrations.tracking  # noqa: F401 - it sets how MLflow behaves in this process
 from churn import cli
 from churn.core.settings import ChurnSettings
@@ -162,6 +164,7 @@ class Demo:
         """Return a copy that can be changed; the store's addresses are those of the copy."""
         shutil.copytree(self.home, home, dirs_exist_ok=True)
         relocate_store(home / "models" / "mlflow.db", self.home, home)
+        tracking_utils._artifact_repos_cache.clear()  # by run id: a copy's runs would write into the original
         return Demo(home, self.extra)
 
     def results(self, stage: str) -> list[Path]:
@@ -202,7 +205,7 @@ def built_demo(shared: Path) -> Demo:
             demo.ok("simulate", *SMALL)
             for stage in ("validate", "features", "train"):
                 demo.ok(stage)
-            promoted = run_churn("promote", "1", "--why", "the only one", *demo.folders)
+            promoted = run_churn("promote", "1", "--force", "--why", "the only one", *demo.words())
             assert promoted.code == 0, promoted.err
             demo.ok("explain")
             demo.ok("score", "--as-of", "latest")

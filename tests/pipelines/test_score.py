@@ -43,7 +43,7 @@ def test_the_next_list_comes_from_the_version_that_was_promoted_and_back(own_dem
     own_demo.ok("train", "model=logistic")
     before = read_published(own_demo.lists, "latest", "scores")[0]
     for version, name in (("2", "logistic"), ("1", "lightgbm")):
-        promoted = run_churn("promote", version, "--why", "to compare", *own_demo.folders)
+        promoted = run_churn("promote", version, "--force", "--why", "to compare", *own_demo.words())
         assert promoted.code == 0, promoted.err
         assert f"({name})" in own_demo.ok("score", "--as-of", "latest").out
         assert set(read_published(own_demo.lists, "latest", "scores")[0]["model_version"]) == {version}

@@ -111,7 +111,7 @@ class TestTracking:
         [
             ("validate", {"validation.json"}),
             ("features", {"features.json"}),
-            ("train", {"features.json", "single_feature_auc.json", "slices.json", "plots"}),
+            ("train", {"features.json", "single_feature_auc.json", "slices.json", "predictions.parquet", "plots"}),
             ("explain", {"feature_importance.json", "plots"}),
             ("score", set()),
         ],

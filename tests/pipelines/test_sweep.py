@@ -26,4 +26,4 @@ def test_a_sweep_with_a_wrong_value_names_it_once_per_job_and_trains_nothing(own
     done = own_demo.run("train", "-m", "policy.capacity=0,-1")
     assert done.code == 2
     assert done.err.count("policy.capacity: ") == 2
-    assert run_churn("promote", "2", "--why", "is there one?", *own_demo.folders).code == 3
+    assert run_churn("promote", "2", *own_demo.folders).code == 3

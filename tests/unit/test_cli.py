@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from churn import cli
+from churn.commands.listing import read_options
 from tests.pipelines.demo import Outcome, run_churn
 
 
@@ -19,7 +20,8 @@ class TestHelp:
         assert done.code == 0
         for name, text in cli.STAGES.items():
             assert f"  {name:<10} {text}" in done.out
-        assert "list" in done.out and "promote" in done.out
+        for name, (_, text) in cli.COMMANDS.items():
+            assert f"  {name:<10} {text}" in done.out
 
     def test_is_shown_when_nothing_is_asked_but_that_is_a_usage_error(self) -> None:
         done = run_churn()
@@ -98,11 +100,15 @@ class TestUsage:
         assert "paths.dat: unknown key; did you mean 'data'?" in self._refused("list", "paths.dat=x").err
         assert "source: no file conf/source/dmeo.yaml; did you mean 'demo'?" in self._refused("list", "source=dmeo").err
 
-    def test_promoting_wants_a_reason(self) -> None:
-        assert "--why" in self._refused("promote", "1").err
+    def test_promoting_by_force_wants_a_reason(self) -> None:
+        assert "--force needs --why" in self._refused("promote", "1", "--force").err
+
+    @pytest.mark.parametrize("words", [[], ["1", "2"], ["1", "--rollback"]])
+    def test_promoting_wants_one_version_or_a_rollback(self, words: list[str]) -> None:
+        assert "name one VERSION or RUN, or give --rollback" in self._refused("promote", *words).err
 
     @pytest.mark.parametrize("words", [["--help"], ["-h"]])
-    @pytest.mark.parametrize("command", ["list", "promote"])
+    @pytest.mark.parametrize("command", list(cli.COMMANDS))
     def test_help_of_a_command_is_no_error(self, command: str, words: list[str]) -> None:
         done = run_churn(command, *words)
         assert done.code == 0
@@ -111,5 +117,5 @@ class TestUsage:
 
 def test_overrides_may_stand_before_or_after_options() -> None:
     for words in (["--top", "5", "source=demo", "--all"], ["source=demo", "--top", "5", "--all"]):
-        options = cli._list_options(words)
+        options = read_options(words)
         assert (options.overrides, options.top, options.all) == (["source=demo"], 5, True)

@@ -87,6 +87,17 @@ class ConfigRefused(ChurnError):
         super().__init__("\n  - ".join([head, *problems]))
 
 
+class PromotionRefused(ChurnError):
+    """A model does not pass the gate; the champion stays."""
+
+    exit_code = 1
+    code = "gate_failed"
+
+    def __init__(self, version: str, headline: str, failures: Sequence[str]) -> None:
+        head = f"version {version} is not promoted, {headline}; the champion stays (all the same: --force --why TEXT):"
+        super().__init__("\n  - ".join([head, *failures]))
+
+
 class DependencyDown(ChurnError):
     """MLflow, a database or the model registry cannot give what is needed."""
 

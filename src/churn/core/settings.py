@@ -79,6 +79,21 @@ class EvaluationSettings(StrictSettings):
     slices: SliceSettings = SliceSettings()
 
 
+class GateSettings(StrictSettings):
+    """When a model may be used at all, and when it takes the champion's place."""
+
+    signal: list[Literal["auc", "average_precision"]] = ["auc", "average_precision"]
+    metric: Literal[
+        "auc", "average_precision", "precision_at_capacity", "capture_rate_at_capacity", "lift_at_capacity", "empc"
+    ] = "capture_rate_at_capacity"
+    min_calibration_slope: float = 0.5
+    max_calibration_slope: float = 2.0
+    max_slice_auc_drop: Annotated[float, Field(gt=0, le=0.5)] = 0.15
+    max_slice_miscalibration: Annotated[float, Field(gt=1)] = 2.0
+    require_audit: bool = True
+    require_clean_git: bool = True
+
+
 class MoneySettings(StrictSettings):
     """What a contact costs and what keeping a customer earns; all money in the policy's currency.
 
@@ -180,6 +195,7 @@ class ChurnSettings(Problem):
     baseline: ModelSettings
     calibration: CalibrationSettings
     evaluation: EvaluationSettings
+    gate: GateSettings
     policy: PolicySettings
     explanation: ExplanationSettings
     scoring: ScoringSettings

@@ -12,7 +12,7 @@ from sklearn.metrics import precision_recall_curve, roc_curve
 from churn.evaluation.ranking import rank_within_dates
 from churn.evaluation.reliability import equal_mass_bins, reliability_table
 
-COLOURS = ("#1f6fb2", "#d1495b", "#7a7a7a", "#3a9d5d")
+COLOURS = ("#1f6fb2", "#d1495b", "#7a7a7a", "#3a9d5d", "#e08e0b", "#7b4fa3")
 POINTS = 2000
 
 

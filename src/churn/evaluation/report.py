@@ -97,18 +97,22 @@ def build_report(
 
 
 def measure_models(
-    rows: pd.DataFrame, probabilities: Mapping[str, np.ndarray], capacity: int
+    rows: pd.DataFrame,
+    probabilities: Mapping[str, np.ndarray],
+    capacity: int,
+    value: np.ndarray | None = None,
+    money: MoneySettings | None = None,
 ) -> dict[str, dict[str, float]]:
     """Return every metric of every model on the same rows, without intervals."""
-    return {name: _measured(rows, p, capacity).measure() for name, p in probabilities.items()}
+    return {name: _measured(rows, p, capacity, value, money).measure() for name, p in probabilities.items()}
 
 
 def _measured(
     rows: pd.DataFrame,
     probability: np.ndarray,
     capacity: int,
-    value: np.ndarray | None = None,
-    money: MoneySettings | None = None,
+    value: np.ndarray | None,
+    money: MoneySettings | None,
 ) -> Measured:
     lists = top_lists(rows, rank_within_dates(rows, probability, value), capacity)
     return Measured(rows["churned"].to_numpy(dtype=float), probability, lists, money)

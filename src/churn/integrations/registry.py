@@ -1,4 +1,4 @@
-"""Registered versions: storing a bundle, finding one by alias or number, and moving the champion alias."""
+"""Registered versions: storing a bundle, and finding one by alias or number."""
 
 from __future__ import annotations
 
@@ -94,24 +94,6 @@ def _ensure_name(client: MlflowClient, name: str) -> None:
             raise
 
 
-def apply_gate(settings: ChurnSettings, version: str, has_passed: bool, reasons: tuple[str, ...]) -> str:
-    """Record the gate's verdict on a version and move aliases; return what became of it.
-
-    The first version that passes becomes champion; a later one that passes becomes challenger; one that does not pass
-    gets no alias.
-    """
-    client, _ = connect(settings)
-    name = model_name(settings)
-    with store_errors(settings.tracking):
-        client.set_model_version_tag(name, version, GATE_TAG, "passed" if has_passed else "failed")
-        client.set_model_version_tag(name, version, "gate.reasons", "; ".join(reasons)[:4000])
-        if not has_passed:
-            return "registered, not promoted"
-        alias = CHALLENGER if _aliased(client, name, CHAMPION) else CHAMPION
-        client.set_registered_model_alias(name, alias, version)
-        return alias
-
-
 def load_model(settings: ChurnSettings, wanted: str) -> RegisteredModel:
     """Return a registered version by alias (`champion`, `challenger`), `latest`, or number.
 
@@ -124,9 +106,7 @@ def load_model(settings: ChurnSettings, wanted: str) -> RegisteredModel:
 
     client, _ = connect(settings)
     name = model_name(settings)
-    found = _find(client, name, wanted)
-    if found is None:
-        raise DependencyDown(f"{name} has no version '{wanted}'. {_describe_versions(client, name)}")
+    found = require_version(client, name, wanted)
     checksum = found.tags.get(CHECKSUM_TAG, "")
     with tempfile.TemporaryDirectory() as folder:
         try:
@@ -137,30 +117,37 @@ def load_model(settings: ChurnSettings, wanted: str) -> RegisteredModel:
         except Exception as error:
             raise DependencyDown(
                 f"{name} version {found.version} cannot be fetched: {str(error).splitlines()[0]}. "
-                f"{_describe_versions(client, name)}"
+                f"{describe_versions(client, name)}"
             ) from error
     return RegisteredModel(bundle, name, str(found.version), str(found.run_id))
 
 
-def promote(settings: ChurnSettings, version: str, why: str) -> None:
-    """Move the champion alias to a version by hand and record why.
+def require_version(client: MlflowClient, name: str, wanted: str) -> ModelVersion:
+    """Return a version by alias, `latest` or number.
 
     Raises
     ------
     DependencyDown
-        When there is no such version.
+        When there is no such version; those there are get listed.
     """
-    client, _ = connect(settings)
-    name = model_name(settings)
-    found = _find(client, name, version)
+    found = find_version(client, name, wanted)
     if found is None:
-        raise DependencyDown(f"{name} has no version '{version}'. {_describe_versions(client, name)}")
-    with store_errors(settings.tracking):
-        client.set_model_version_tag(name, found.version, "promoted.why", why)
-        client.set_registered_model_alias(name, CHAMPION, found.version)
+        raise DependencyDown(f"{name} has no version '{wanted}'. {describe_versions(client, name)}")
+    return found
 
 
-def _aliased(client: MlflowClient, name: str, alias: str) -> ModelVersion | None:
+def find_version(client: MlflowClient, name: str, wanted: str) -> ModelVersion | None:
+    """Return a version by alias (`champion`, `challenger`), `latest` or number, or None."""
+    versions = _versions(client, name)
+    if wanted in (CHAMPION, CHALLENGER):
+        return aliased(client, name, wanted)
+    if wanted == "latest":
+        return versions[-1] if versions else None
+    return next((v for v in versions if str(v.version) == wanted), None)
+
+
+def aliased(client: MlflowClient, name: str, alias: str) -> ModelVersion | None:
+    """Return the version an alias points at, or None."""
     from mlflow.exceptions import MlflowException
 
     try:
@@ -169,22 +156,14 @@ def _aliased(client: MlflowClient, name: str, alias: str) -> ModelVersion | None
         return None
 
 
-def _find(client: MlflowClient, name: str, wanted: str) -> ModelVersion | None:
-    versions = _versions(client, name)
-    if wanted in (CHAMPION, CHALLENGER):
-        return _aliased(client, name, wanted)
-    if wanted == "latest":
-        return versions[-1] if versions else None
-    return next((v for v in versions if str(v.version) == wanted), None)
-
-
 def _versions(client: MlflowClient, name: str) -> list[ModelVersion]:
     return sorted(client.search_model_versions(f"name = '{name}'"), key=lambda v: int(v.version))
 
 
-def _describe_versions(client: MlflowClient, name: str) -> str:
+def describe_versions(client: MlflowClient, name: str) -> str:
+    """Return which versions there are and how to use one, in words."""
     versions = _versions(client, name)
     if not versions:
         return "Nothing is registered yet: run 'churn train' with the same overrides first"
     listed = ", ".join(f"{v.version} (gate {v.tags.get(GATE_TAG, 'unknown')})" for v in versions[-5:])
-    return f"Versions there are: {listed}. To use one: churn promote VERSION --why TEXT, with the same overrides"
+    return f"Versions there are: {listed}. To use one: churn promote VERSION, with the same overrides"

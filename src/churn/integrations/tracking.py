@@ -13,6 +13,7 @@ import os
 import re
 import socket
 import subprocess
+import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -31,6 +32,7 @@ from churn.integrations.outbox import keep_results, send_kept
 from churn.integrations.results import StageResult
 
 if TYPE_CHECKING:
+    import pandas as pd
     from mlflow import MlflowClient
 
 log = logging.getLogger(__name__)
@@ -73,6 +75,12 @@ class Tracker:
     def table(self, content: object, name: str) -> None:
         """Log plain content as a JSON artifact."""
         self._send("log_dict", content, name)
+
+    def frame(self, frame: pd.DataFrame, name: str) -> None:
+        """Log a table as a Parquet artifact."""
+        with tempfile.TemporaryDirectory() as folder:
+            frame.to_parquet(Path(folder) / name, index=False, compression="zstd")
+            self.file(Path(folder) / name)
 
     def text(self, content: str, name: str) -> None:
         """Log text as an artifact."""

@@ -13,8 +13,10 @@ import pytest
 
 from churn.core.errors import DependencyDown
 from churn.core.settings import ChurnSettings
+from churn.evaluation.gate import Check, Verdict
 from churn.integrations import registry
-from churn.integrations.registry import apply_gate, load_model, model_name, promote, register_bundle
+from churn.integrations.promotion import apply_gate
+from churn.integrations.registry import load_model, model_name, register_bundle
 from churn.integrations.tracking import connect, stage_run
 from churn.modeling.bundle import Bundle
 from pipelines.composition import compose
@@ -23,6 +25,8 @@ from tests.unit.modeling.toys import fitted, rows_of
 
 pytestmark = [pytest.mark.filterwarnings(message) for message in IGNORED]
 Register = Callable[..., str]
+PASSED = Verdict("better", (Check("auc", True, "better"),))
+FAILED = Verdict("worse", (Check("auc", False, "worse"),))
 
 
 @pytest.fixture(scope="module")
@@ -114,56 +118,6 @@ class TestRegistering:
         assert register() == "1"
 
 
-class TestGate:
-    def test_the_first_that_passes_is_champion_a_later_one_challenger(
-        self, settings: ChurnSettings, register: Register
-    ) -> None:
-        assert apply_gate(settings, register(), True, ("better",)) == "champion"
-        assert apply_gate(settings, register(), True, ("better",)) == "challenger"
-        assert [load_model(settings, alias).version for alias in ("champion", "challenger")] == ["1", "2"]
-
-    def test_one_that_does_not_pass_gets_no_alias_and_the_reason_is_written(
-        self, settings: ChurnSettings, register: Register
-    ) -> None:
-        status = apply_gate(settings, register(), False, ("no signal beyond recency", "AUC does not beat"))
-        assert status == "registered, not promoted"
-        version = connect(settings)[0].get_model_version(model_name(settings), "1")
-        assert version.tags["gate"] == "failed"
-        assert version.tags["gate.reasons"] == "no signal beyond recency; AUC does not beat"
-        assert not version.aliases
-
-    def test_one_that_does_not_pass_leaves_the_champion_alone(
-        self, settings: ChurnSettings, register: Register
-    ) -> None:
-        apply_gate(settings, register(), True, ("better",))
-        apply_gate(settings, register(), False, ("worse",))
-        assert load_model(settings, "champion").version == "1"
-
-
-class TestPromotion:
-    def test_moves_the_champion_and_keeps_the_reason(self, settings: ChurnSettings, register: Register) -> None:
-        apply_gate(settings, register(), True, ("better",))
-        register(fitted("linear"))
-        promote(settings, "2", "we trust the simpler one")
-        assert load_model(settings, "champion").bundle.model_name == "logistic"
-        tags = connect(settings)[0].get_model_version(model_name(settings), "2").tags
-        assert tags["promoted.why"] == "we trust the simpler one"
-
-    def test_rolling_back_is_promoting_the_former(self, settings: ChurnSettings, register: Register) -> None:
-        apply_gate(settings, register(), True, ("better",))
-        promote(settings, register(), "newer")
-        promote(settings, "1", "the list of version 2 was odd")
-        assert load_model(settings, "champion").version == "1"
-
-    @pytest.mark.parametrize("wanted", ["7", "champion-to-be", ""])
-    def test_of_a_version_that_is_not_there_names_those_that_are(
-        self, wanted: str, settings: ChurnSettings, register: Register
-    ) -> None:
-        register()
-        with pytest.raises(DependencyDown, match=r"has no version .* Versions there are: 1 \(gate unknown\)"):
-            promote(settings, wanted, "why not")
-
-
 class TestFinding:
     def test_before_any_training_says_what_to_run(self, settings: ChurnSettings) -> None:
         with pytest.raises(DependencyDown, match="Nothing is registered yet: run 'churn train'"):
@@ -172,22 +126,22 @@ class TestFinding:
     def test_without_a_champion_lists_versions_and_how_to_promote(
         self, settings: ChurnSettings, register: Register
     ) -> None:
-        apply_gate(settings, register(), False, ("worse",))
+        apply_gate(settings, register(), FAILED)
         with pytest.raises(DependencyDown) as missing:
             load_model(settings, "champion")
         assert "has no version 'champion'" in str(missing.value)
         assert "1 (gate failed)" in str(missing.value)
-        assert "churn promote VERSION --why TEXT" in str(missing.value)
+        assert "churn promote VERSION" in str(missing.value)
 
     def test_an_alias_of_a_deleted_version_is_no_champion(self, settings: ChurnSettings, register: Register) -> None:
-        apply_gate(settings, register(), True, ("better",))
+        apply_gate(settings, register(), PASSED)
         register()
         connect(settings)[0].delete_model_version(model_name(settings), "1")
         with pytest.raises(DependencyDown, match=r"Versions there are: 2 \(gate unknown\)"):
             load_model(settings, "champion")
 
     def test_by_number_alias_or_latest(self, settings: ChurnSettings, register: Register) -> None:
-        apply_gate(settings, register(), True, ("better",))
+        apply_gate(settings, register(), PASSED)
         register()
         assert [load_model(settings, wanted).version for wanted in ("1", "champion", "latest", "2")] == [
             "1",
@@ -252,7 +206,7 @@ def test_a_store_that_goes_away_is_a_dependency_down(
 
     monkeypatch.setattr(mlflow.MlflowClient, call, down)
     with pytest.raises(DependencyDown, match="connection refused"):
-        apply_gate(settings, register(), True, ("better",))
+        apply_gate(settings, register(), PASSED)
 
 
 def test_a_request_to_stop_is_not_taken_for_damage(

@@ -1,0 +1,101 @@
+"""Put a registered version to use, or not: the evidence of its training run, the gate, the decision in writing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from churn.core.errors import PromotionRefused
+from churn.core.settings import ChurnSettings
+from churn.evaluation.gate import CHAMPION, Evidence, Verdict, judge_promotion
+from churn.evaluation.predictions import (
+    fingerprint_of,
+    in_order_of,
+    judged_probability,
+    measured_rows,
+    prices_of,
+    probabilities_of,
+)
+from churn.evaluation.report import build_report
+from churn.integrations.audits import find_audit
+from churn.integrations.promotion import champion_version, move_champion, record_verdict
+from churn.integrations.training_runs import (
+    CHAMPION_TAG,
+    TrainingRun,
+    find_training_runs,
+    predictions_of_version,
+    read_artifact_json,
+    read_predictions,
+)
+
+CLEAN = {"true": True, "false": False}
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What became of a wish to promote: the version, the gate's verdict, whether it was forced, and the former one."""
+
+    version: str
+    verdict: Verdict
+    forced: bool
+    why: str
+    former: str | None
+
+    def to_markdown(self) -> str:
+        """Return the decision as a page."""
+        outcome = "promoted" if self.verdict.has_passed else "promoted by force" if self.forced else "refused"
+        lines = [f"# Version {self.version}: {outcome}", "", f"The gate: {self.verdict.headline}.", ""]
+        lines += [f"- {'passed' if c.has_passed else '**failed**'}: {c.reason}" for c in self.verdict.checks]
+        lines += ["", f"Why: {self.why}"] if self.why else []
+        lines += ["", f"Former champion: version {self.former or 'none'}."]
+        return "\n".join(lines) + "\n"
+
+
+def promote(settings: ChurnSettings, wanted: str, *, force: bool = False, why: str = "") -> Decision:
+    """Make a version the champion if the written gate lets it, or by force, and keep the decision either way.
+
+    Parameters
+    ----------
+    wanted
+        A version number, an alias, or a training run's id.
+
+    Raises
+    ------
+    PromotionRefused
+        When a check fails and nobody forces it; the champion stays.
+    """
+    (run,) = find_training_runs(settings, [wanted])
+    former = champion_version(settings)
+    verdict = judge_promotion(gather_evidence(settings, run, former), settings.gate)
+    decision = Decision(run.version, verdict, force and not verdict.has_passed, why, former)
+    record_verdict(settings, run.version, run.run_id, verdict, decision.to_markdown())
+    if not verdict.has_passed and not force:
+        raise PromotionRefused(run.version, verdict.headline, verdict.failures)
+    move_champion(settings, run.version, why or "; ".join(verdict.reasons), decision.forced)
+    return decision
+
+
+def gather_evidence(settings: ChurnSettings, run: TrainingRun, champion: str | None) -> Evidence:
+    """Return what a training run left for the gate to judge, measured beside the champion in use."""
+    predictions = read_predictions(settings, run.run_id)
+    probabilities = probabilities_of(predictions)
+    rival = None if champion == run.version else champion
+    if rival is None or run.tags.get(CHAMPION_TAG) != rival:
+        probabilities.pop(CHAMPION, None)
+    if rival is not None and CHAMPION not in probabilities:
+        theirs = predictions_of_version(settings, rival)
+        if theirs is not None and fingerprint_of(theirs) == fingerprint_of(predictions):
+            probabilities[CHAMPION] = judged_probability(in_order_of(theirs, predictions))
+    report = build_report(
+        measured_rows(predictions), probabilities, settings.evaluation, settings.policy.capacity,
+        prices_of(predictions), settings.policy.money,
+    )  # fmt: skip
+    slices = read_artifact_json(settings, run.run_id, "slices.json")
+    return Evidence(
+        report,
+        pd.DataFrame(slices["data"], columns=slices["columns"]),
+        rival,
+        find_audit(settings, run.tags.get("data_fingerprint", "")),
+        CLEAN.get(run.tags.get("git.is_clean", "")),
+    )

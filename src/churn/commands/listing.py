@@ -1,0 +1,74 @@
+"""`churn list`: a published list on screen, as CSV, JSON or Excel."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+FORMATS = ("table", "csv", "json", "xlsx")
+
+
+def main(words: Sequence[str]) -> int:
+    """Show or export a published list and return the exit code."""
+    options = read_options(words)
+    from churn.core.settings import ChurnSettings
+    from churn.integrations.exports import print_table, to_csv, to_json, write_file, write_xlsx
+    from churn.integrations.layers import source_folder
+    from churn.integrations.publication import read_published
+    from churn.scoring.selection import Selection, select_rows
+    from pipelines.composition import compose
+
+    settings = compose("validate", ChurnSettings, options.overrides)
+    table = "scores" if options.all else "worklist"
+    rows, _ = read_published(source_folder(settings, "lists"), options.as_of, table)
+    segments = dict(pair.split("=", 1) for pair in options.segment)
+    chosen = select_rows(rows, Selection(options.top, segments, options.cause, options.min_mrr, options.language))
+    if options.format == "xlsx":
+        write_xlsx(chosen, options.out)
+    elif options.format == "table":
+        print_table(chosen, options.language, settings.policy.currency)
+    else:
+        text = to_json(chosen) + "\n" if options.format == "json" else to_csv(chosen)
+        if options.out is None:
+            sys.stdout.write(text)
+        else:
+            write_file(text.encode("utf-8-sig" if options.format == "csv" else "utf-8"), options.out)
+    if options.out is not None:
+        print(f"{len(chosen):,} customers written to {options.out}")  # noqa: T201
+    return 0
+
+
+def read_options(words: Sequence[str]) -> argparse.Namespace:
+    """Return the options and overrides of the command."""
+    parser = argparse.ArgumentParser("churn list", description="Show or export a published list of customers at risk.")
+    parser.add_argument("overrides", nargs="*", help="which company, as for the stages: source=..., experiment=...")
+    parser.add_argument("--as-of", default="latest", help="date of the list (YYYY-MM-DD), or latest")
+    parser.add_argument("--top", type=_positive, help="only the first N")
+    parser.add_argument("--segment", action="append", default=[], type=_pair, help="only where NAME=VALUE; repeatable")
+    parser.add_argument("--cause", help="only this main cause")
+    parser.add_argument("--min-mrr", type=float, help="only customers who pay at least this per month")
+    parser.add_argument("--all", action="store_true", help="every scored customer, not only the team's list")
+    parser.add_argument("--format", choices=FORMATS, default="table")
+    parser.add_argument("--language", choices=("en", "ja"), default="en")
+    parser.add_argument("--out", type=Path, help="write to this file (needed for xlsx)")
+    options = parser.parse_intermixed_args(list(words))
+    if options.format == "xlsx" and options.out is None:
+        parser.error("--format xlsx needs --out FILE")
+    if options.format == "table" and options.out is not None:
+        parser.error("--out needs --format csv, json or xlsx")
+    return options
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return number
+
+
+def _pair(text: str) -> str:
+    if "=" not in text:
+        raise argparse.ArgumentTypeError("give it as NAME=VALUE, for example plan=pro")
+    return text
