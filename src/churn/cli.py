@@ -1,4 +1,4 @@
-"""`churn <stage> [overrides]` runs a stage; `churn list`, `compare` and `promote` work on what stages left."""
+"""`churn <stage> [overrides]` runs a stage; other commands work on what stages left."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ COMMANDS = {
     "list": ("listing", "show or export a published list (churn list --help)"),
     "compare": ("compare", "training runs side by side on the same test rows (churn compare --help)"),
     "promote": ("promote", "make a version the champion, if the gate lets it (churn promote --help)"),
+    "forget": ("forget", "remove customers from lists and built tables, for good (churn forget --help)"),
 }
 HELP = """usage: churn COMMAND [options] [group=choice] [key=value ...] [--multirun] [--debug]
 

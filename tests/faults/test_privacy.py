@@ -7,7 +7,6 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from churn.integrations.forgetting import forget
 from churn.integrations.publication import read_published
 from tests.pipelines.demo import IGNORED, Demo
 
@@ -43,10 +42,17 @@ def test_a_customer_who_is_not_to_be_contacted_is_scored_but_never_listed(own_de
 def test_a_forgotten_customer_is_gone_from_lists_and_tables_and_stays_away(own_demo: Demo) -> None:
     forgotten, *others = _listed(own_demo)
     assert _holding(own_demo.data / "demo", forgotten)
-    assert forget(own_demo.settings(), [forgotten]) == 1
+    done = own_demo.ok("forget", forgotten)
+    assert "1 customers are forgotten: taken from 1 lists" in done.out
     assert _holding(own_demo.data / "demo", forgotten) == []
     assert _listed(own_demo) == others
     own_demo.ok("validate")  # the delivery still holds them
     own_demo.ok("score", "--as-of", "latest")
     assert _holding(own_demo.data / "demo", forgotten) == []
     assert len(_listed(own_demo)) == len(others) + 1
+
+
+def test_forgetting_needs_somebody(own_demo: Demo) -> None:
+    done = own_demo.run("forget")
+    assert done.code == 2
+    assert "name at least one CUSTOMER_ID" in done.err
