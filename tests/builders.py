@@ -171,6 +171,7 @@ def make_inputs(
     windows_days: Sequence[int] = (7, 30),
     event_types: Sequence[str] = (),
     value_types: Sequence[str] | None = (),
+    ticket_categories: Sequence[str] | None = (),
     observation_days: int = 90,
     source: SourceSettings | None = None,
 ) -> FeatureInputs:
@@ -188,6 +189,7 @@ def make_inputs(
             windows_days=list(windows_days),
             event_types=list(event_types),
             value_types=None if value_types is None else list(value_types),
+            ticket_categories=None if ticket_categories is None else list(ticket_categories),
         ),
         source or make_source(),
     )

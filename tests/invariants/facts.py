@@ -22,6 +22,8 @@ CUSTOMERS = ("A", "B", "C")
 OBSERVATION_DAYS = 60
 WINDOWS_DAYS = (7, 30)
 EVENT_TYPES = ("in", "out")
+CATEGORIES = ("bill", "bug")
+KINDS = ("outage", "price_change", "feature_removed", "policy_change", "competitor_launch")
 MICROSECOND = timedelta(microseconds=1)
 DELAYS = (timedelta(), timedelta(), MICROSECOND, timedelta(hours=12), timedelta(days=1), timedelta(days=40))
 
@@ -31,11 +33,25 @@ SCHEMAS: Mapping[str, Mapping[str, pa.DataType]] = {
         "customer_id": _TEXT, "signed_up_at": _TIME, "valid_from": _TIME, "country": _TEXT, "seats": _NUMBER,
     },
     "events": {
-        "customer_id": _TEXT, "occurred_at": _TIME, "event_type": _TEXT, "value": _NUMBER, DELAY: pa.int64(),
+        "customer_id": _TEXT, "occurred_at": _TIME, "event_type": _TEXT, "value": _NUMBER, "user_id": _TEXT,
+        DELAY: pa.int64(),
     },
     "tickets": {
         "ticket_id": _TEXT, "customer_id": _TEXT, "opened_at": _TIME, "first_response_at": _TIME, "resolved_at": _TIME,
-        "reopened_at": _TIME, "escalated_at": _TIME, "csat": _NUMBER, "csat_at": _TIME, DELAY: pa.int64(),
+        "reopened_at": _TIME, "escalated_at": _TIME, "csat": _NUMBER, "csat_at": _TIME, "category": _TEXT,
+        DELAY: pa.int64(),
+    },
+    "messages": {
+        "message_id": _TEXT, "customer_id": _TEXT, "sent_at": _TIME, "opened_at": _TIME, "clicked_at": _TIME,
+        "unsubscribed_at": _TIME, DELAY: pa.int64(),
+    },
+    "responses": {
+        "response_id": _TEXT, "customer_id": _TEXT, "answered_at": _TIME, "survey": _TEXT, "score": _NUMBER,
+        DELAY: pa.int64(),
+    },
+    "incidents": {
+        "incident_id": _TEXT, "started_at": _TIME, "ended_at": _TIME, "kind": _TEXT, "plan": _TEXT,
+        "magnitude": _NUMBER, "announced_at": _TIME,
     },
     "payments": {
         "payment_id": _TEXT, "customer_id": _TEXT, "attempted_at": _TIME, "amount": _NUMBER, "status": _TEXT,
@@ -47,13 +63,20 @@ SCHEMAS: Mapping[str, Mapping[str, pa.DataType]] = {
         "end_reason": _TEXT, DELAY: pa.int64(),
     },
 }  # fmt: skip
+KEYS: Mapping[str, str] = {
+    "tickets": "ticket_id", "payments": "payment_id", "subscriptions": "subscription_id", "messages": "message_id",
+    "responses": "response_id", "incidents": "incident_id",
+}  # fmt: skip
 MAIN_TIME = {
     "events": "occurred_at", "tickets": "opened_at", "payments": "attempted_at", "subscriptions": "started_at",
+    "messages": "sent_at", "responses": "answered_at",
 }  # fmt: skip
 """The timestamps that are facts of their own, with what they bring along; a trial's end is planned, so known."""
 LATER_TIMES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "events": {},
     "payments": {},
+    "responses": {},
+    "messages": {"opened_at": (), "clicked_at": (), "unsubscribed_at": ()},
     "tickets": {
         "first_response_at": (), "resolved_at": (), "reopened_at": (), "escalated_at": (), "csat_at": ("csat",),
     },
@@ -78,7 +101,16 @@ def as_known(facts: Facts, as_of: date) -> Facts:
     known: Facts = {"customers": [c for c in facts["customers"] if _has_begun(c, as_of)]}
     for table, main in MAIN_TIME.items():
         known[table] = [_masked(row, table, as_of) for row in facts[table] if is_visible(row[main], row[DELAY], as_of)]
+    known["incidents"] = [told for row in facts["incidents"] if (told := incident_as_known(row, as_of))]
     return known
+
+
+def incident_as_known(row: Row, as_of: date) -> Row | None:
+    """Return an incident as it was known at the instant (begun, or announced for later), or None."""
+    seen = {name: is_visible(row[name], 0, as_of) for name in ("started_at", "ended_at", "announced_at")}
+    if not seen["started_at"] and not seen["announced_at"]:
+        return None
+    return row | {name: None for name in ("ended_at", "announced_at") if not seen[name]}
 
 
 def _has_begun(customer: Row, as_of: date) -> bool:
@@ -121,6 +153,7 @@ def _events(draw: st.DrawFn) -> Row:
         "occurred_at": at,
         "event_type": draw(st.sampled_from((*EVENT_TYPES, "other"))),
         "value": draw(_optional(st.integers(-3, 9).map(float))),
+        "user_id": draw(st.sampled_from((None, "u1", "u2", "u3"))),
         DELAY: delay,
     }
 
@@ -147,7 +180,48 @@ def _tickets(draw: st.DrawFn) -> Row:
         "opened_at": opened,
         **{name: None if gap is None else opened + gap for name, gap in times.items()},
         "csat": draw(_optional(st.integers(1, 5).map(float))),
+        "category": draw(st.sampled_from((None, *CATEGORIES, "rest"))),
         DELAY: draw(_DELAY_US),
+    }
+
+
+_LATER = _optional(st.sampled_from((0, 1, 1440, 14_400)).map(lambda m: timedelta(minutes=m)))
+
+
+@st.composite
+def _messages(draw: st.DrawFn) -> Row:
+    sent, delay = draw(_WHEN)
+    times = {name: draw(_LATER) for name in LATER_TIMES["messages"]}
+    return {
+        "customer_id": draw(_WHO),
+        "sent_at": sent,
+        **{name: None if gap is None else sent + gap for name, gap in times.items()},
+        DELAY: delay,
+    }
+
+
+@st.composite
+def _responses(draw: st.DrawFn) -> Row:
+    at, delay = draw(_WHEN)
+    return {
+        "customer_id": draw(_WHO),
+        "answered_at": at,
+        "survey": draw(st.sampled_from(("nps", "csat", "ces", "cancellation"))),
+        "score": draw(_optional(st.integers(0, 10).map(float))),
+        DELAY: delay,
+    }
+
+
+@st.composite
+def _incidents(draw: st.DrawFn) -> Row:
+    started, gap = draw(_MINUTES), draw(_LATER)
+    return {
+        "started_at": started,
+        "ended_at": None if gap is None else started + gap,
+        "kind": draw(st.sampled_from(KINDS)),
+        "plan": draw(st.sampled_from((None, "basic", "pro"))),
+        "magnitude": draw(_optional(st.integers(1, 5).map(float))),
+        "announced_at": draw(_optional(_MINUTES)),
     }
 
 
@@ -190,10 +264,11 @@ def _customers(draw: st.DrawFn) -> list[Row]:
 
 def rows_of(table: str, most: int) -> st.SearchStrategy[list[Row]]:
     """Return lists of facts of one table; ids follow the order in which rows are drawn."""
-    one = {"events": _events(), "tickets": _tickets(), "payments": _payments(), "subscriptions": _subscriptions()}[
-        table
-    ]
-    key = {"tickets": "ticket_id", "payments": "payment_id", "subscriptions": "subscription_id"}.get(table)
+    one = {
+        "events": _events, "tickets": _tickets, "payments": _payments, "subscriptions": _subscriptions,
+        "messages": _messages, "responses": _responses, "incidents": _incidents,
+    }[table]()  # fmt: skip
+    key = KEYS.get(table)
 
     def numbered(rows: list[Row]) -> list[Row]:
         return [({key: f"{number:03}"} if key else {}) | row for number, row in enumerate(rows)]
@@ -203,7 +278,9 @@ def rows_of(table: str, most: int) -> st.SearchStrategy[list[Row]]:
 
 def companies() -> st.SearchStrategy[Facts]:
     """Return whole companies: customers with versions, and facts of every table."""
-    most = {"events": 25, "tickets": 8, "payments": 8, "subscriptions": 6}
+    most = {
+        "events": 25, "tickets": 8, "payments": 8, "subscriptions": 6, "messages": 8, "responses": 8, "incidents": 6,
+    }  # fmt: skip
     return st.fixed_dictionaries({"customers": _customers()} | {t: rows_of(t, n) for t, n in most.items()})
 
 

@@ -15,6 +15,7 @@ from churn.core.contract import DELAY
 from churn.features.matrix import build_features
 from tests.builders import make_inputs, make_source
 from tests.invariants.facts import (
+    CATEGORIES,
     CUSTOMERS,
     DATES,
     EVENT_TYPES,
@@ -40,6 +41,7 @@ def features(family: str, staged, dates: Sequence[date] = DATES):
         windows_days=WINDOWS_DAYS,
         event_types=EVENT_TYPES,
         value_types=EVENT_TYPES,
+        ticket_categories=CATEGORIES,
         observation_days=OBSERVATION_DAYS,
         source=make_source(),
     )
@@ -97,10 +99,17 @@ def engagement_of(events: list[Row], day: date) -> Row:
         out[f"eng_active_days_prior_{n}d"] = len(active_before)
         out[f"eng_active_days_trend_{n}d"] = math.log((len(active) + 1) / (len(active_before) + 1))
         out[f"eng_events_trend_{n}d"] = math.log((len(inside) + 1) / (len(before) + 1))
+        longest = max(WINDOWS_DAYS)
+        if n < longest:
+            whole = {e["occurred_at"].date() for e in known if within(e["occurred_at"], day, longest)}
+            out[f"eng_active_days_pace_trend_{n}d"] = math.log((len(active) + 1) / (len(whole) * n / longest + 1))
         for kind in EVENT_TYPES:
             of_kind = [e for e in inside if e["event_type"] == kind]
             out[f"eng_{kind}_count_{n}d"] = len(of_kind)
             out[f"eng_{kind}_value_sum_{n}d"] = sum(e["value"] or 0.0 for e in of_kind)
+            if n == longest:
+                mean = sum(e["value"] or 0.0 for e in of_kind) / len(of_kind) if of_kind else None
+                out[f"eng_{kind}_value_mean_{n}d"] = mean
     out["eng_activity_recency_days"] = recency(known)
     for kind in EVENT_TYPES:
         out[f"eng_{kind}_recency_days"] = recency([e for e in known if e["event_type"] == kind])
@@ -120,6 +129,12 @@ def support_of(tickets: list[Row], day: date) -> Row:
     still = [t for t in sight if is_open(t)]
     out: Row = {
         "sup_tickets_recency_days": min([age(t["opened_at"], day) for t in sight] + [REACH]),
+        **{
+            f"sup_{kind}_recency_days": min(
+                [age(t["opened_at"], day) for t in sight if t["category"] == kind] + [REACH]
+            )
+            for kind in CATEGORIES
+        },
         "sup_open_count": len(still),
         "sup_open_age_days": max((age(t["opened_at"], day) for t in still), default=0.0),
         "sup_unanswered_count": len([t for t in still if known(t, "first_response_at") is None]),
@@ -136,6 +151,10 @@ def support_of(tickets: list[Row], day: date) -> Row:
         for time, name in (("first_response_at", "first_response"), ("resolved_at", "resolution")):
             waits = [(t[time] - t["opened_at"]) / timedelta(hours=1) for t in recent if known(t, time)]
             out[f"sup_{name}_hours_mean_{n}d"] = mean(waits)
+        kinds = [t["category"] for t in recent if t["category"]]
+        out[f"sup_repeated_count_{n}d"] = len(kinds) - len(set(kinds))
+        for kind in CATEGORIES:
+            out[f"sup_{kind}_tickets_count_{n}d"] = kinds.count(kind)
         given = [t["csat"] for t in recent if known(t, "csat_at") and t["csat"] is not None]
         out[f"sup_csat_mean_{n}d"] = mean(given)
     return out

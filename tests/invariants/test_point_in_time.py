@@ -13,9 +13,11 @@ from churn.core.contract import DELAY
 from churn.features.matrix import build_features
 from tests.builders import make_inputs, make_source
 from tests.invariants.facts import (
+    CATEGORIES,
     CUSTOMERS,
     DATES,
     EVENT_TYPES,
+    KEYS,
     LATER_TIMES,
     MAIN_TIME,
     OBSERVATION_DAYS,
@@ -27,13 +29,21 @@ from tests.invariants.facts import (
     companies,
     differences,
     fill,
+    incident_as_known,
     is_visible,
     midnight,
     shifted,
 )
 
-FAMILIES = ("engagement", "support", "subscription", "payments", "profile")
-CALENDAR = ("sub_to_renewal_days", "sub_renewals_count")  # months are not all of one length
+FAMILIES = (
+    "engagement", "rhythm", "seats", "support", "messages", "feedback", "quality", "subscription", "journey",
+    "payments", "profile",
+)  # fmt: skip
+CALENDAR = (
+    "sub_to_renewal_days",
+    "sub_renewals_count",
+    "rhy_weekend_ratio_30d",
+)  # months and weeks have their own ways
 SHIFT = timedelta(days=367)  # over a leap day, onto other days of the week
 SINGLE = DATES[1:3]
 DAYS = st.sampled_from(SINGLE)
@@ -49,8 +59,9 @@ def features(staged, dates: Sequence[date] = DATES, families: Sequence[str] = FA
         windows_days=WINDOWS_DAYS,
         event_types=EVENT_TYPES,
         value_types=EVENT_TYPES,
+        ticket_categories=CATEGORIES,
         observation_days=OBSERVATION_DAYS,
-        source=make_source(attributes={"country": "category", "seats": "number"}),
+        source=make_source(attributes={"country": "category", "seats": "number"}, seats="seats"),
     )
     return build_features(inputs).table
 
@@ -105,12 +116,14 @@ def with_future(facts: Facts, future: Facts, day: date) -> Facts:
     """Return the facts with others that no one could see on the date, and with other outcomes of those one could."""
     out: Facts = {"customers": facts["customers"] + versions_to_come(future, day)}
     for table, main in MAIN_TIME.items():
-        key = {"tickets": "ticket_id", "payments": "payment_id", "subscriptions": "subscription_id"}.get(table)
+        key = KEYS.get(table)
         unseen = [dict(row) for row in future[table] if not is_visible(row[main], row[DELAY], day)]
         renamed = [row | ({key: f"future-{row[key]}"} if key else {}) for row in unseen]
         donors = future[table]
         pairs = [(row, donors[at % len(donors)] if donors else row) for at, row in enumerate(facts[table])]
         out[table] = [other_outcome(row, table, donor, day) for row, donor in pairs] + renamed
+    to_come = [row for row in future["incidents"] if incident_as_known(row, day) is None]
+    out["incidents"] = facts["incidents"] + [row | {"incident_id": f"future-{row['incident_id']}"} for row in to_come]
     return out
 
 
@@ -149,23 +162,25 @@ def test_shifting_all_times_by_some_days_changes_nothing(among, later, facts: Fa
 @settings(max_examples=EXAMPLES)
 def test_another_customers_facts_change_nothing(among, facts: Facts):
     whole = among(facts)
-    only = among({table: [row for row in rows if row["customer_id"] == "A"] for table, rows in facts.items()})
+    only = among({table: [row for row in rows if row.get("customer_id", "A") == "A"] for table, rows in facts.items()})
     for day in DATES:
         assert differences(only["A", day], whole["A", day]) == {}
 
 
 class TestPeers:
-    """Ranks are relative to the other customers; all else holds for them as well. They are built anew each time."""
+    """Ranks are relative to the other customers; all else holds for them as well. They, and prices against use, are
+    built from other families, anew each time.
+    """
 
     def ranks(self, engine, facts: Facts, dates: Sequence[date]) -> dict[tuple[str, date], Row]:
         fill(engine, facts)
-        staged = {table: engine.backend.table(table) for table in ("customers", "events")}
-        rows = features(staged, dates, ["peers"]).to_pyarrow().to_pylist()
+        staged = {table: engine.backend.table(table) for table in ("customers", "events", "subscriptions")}
+        rows = features(staged, dates, ["peers", "pricing"]).to_pyarrow().to_pylist()
         return {(row["customer_id"], row["as_of_date"]): row for row in rows}
 
     @given(facts=companies())
     @settings(max_examples=4)
-    def test_ranks_do_not_look_ahead_or_at_other_dates(self, engine, facts: Facts):
+    def test_derived_features_do_not_look_ahead_or_at_other_dates(self, engine, facts: Facts):
         together = self.ranks(engine, facts, DATES)
         for day in SINGLE:
             same(self.ranks(engine, as_known(facts, day), [day]), on(together, day))
@@ -174,7 +189,7 @@ class TestPeers:
     @settings(max_examples=4)
     def test_ranks_lie_between_none_and_all_and_someone_is_lowest(self, engine, facts: Facts):
         ranks = self.ranks(engine, facts, DATES)
-        for name in set(next(iter(ranks.values()))) - {"customer_id", "as_of_date"}:
+        for name in [name for name in next(iter(ranks.values())) if "_rank_" in f"{name}_"]:
             for day in DATES:
                 values = [row[name] for (_, d), row in ranks.items() if d == day]
                 assert all(0.0 <= value <= 100.0 for value in values) and min(values) == 0.0

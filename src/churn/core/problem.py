@@ -62,14 +62,22 @@ class WindowSettings(StrictSettings):
         return self
 
 
+FamilyName = Literal[
+    "engagement", "rhythm", "seats", "peers", "support", "messages", "feedback", "quality", "subscription", "journey",
+    "pricing", "payments", "profile",
+]  # fmt: skip
+
+
 class FeatureSettings(StrictSettings):
     """Which families of features are built, over which look-back windows."""
 
-    families: list[Literal["engagement", "peers", "support", "subscription", "payments", "profile"]]
+    families: list[FamilyName]
     windows_days: Annotated[list[PositiveDays], Field(min_length=1)]
     event_types: list[str] = []
     value_types: list[str] | None = None
     max_event_types: Annotated[int, Field(ge=1, le=100)] = 12
+    ticket_categories: list[str] | None = None
+    max_ticket_categories: Annotated[int, Field(ge=0, le=100)] = 8
 
 
 class Problem(StrictSettings):

@@ -45,6 +45,15 @@ class EventTypeSettings(WordedSettings):
         return 1 if effect == "raises" else -1 if effect == "lowers" else 0
 
 
+class TicketCategorySettings(EventTypeSettings):
+    """A category of tickets, worded as event types are; without a stated effect, more of it may do either."""
+
+    @property
+    def direction(self) -> Literal[-1, 0, 1]:
+        """Return 1, -1 or 0 for raises, lowers, either."""
+        return 1 if self.effect == "raises" else -1 if self.effect == "lowers" else 0
+
+
 class AttributeSettings(WordedSettings):
     """An attribute of customers (or a column of a flat table): its role, its name in words, its cause."""
 
@@ -92,6 +101,8 @@ class SourceSettings(StrictSettings):
     clock_changes: Literal["shift", "refuse"] = "shift"
     attributes: dict[str, Role | AttributeSettings] = {}
     event_types: dict[str, EventTypeSettings] = {}
+    ticket_categories: dict[str, TicketCategorySettings] = {}
+    seats: str | None = None
     lag_hours: dict[str, Annotated[int, Field(ge=0, le=24 * 366)]] = {}
     sentinel_dates: list[date] = []
     earliest_date: date = date(1990, 1, 1)
@@ -124,6 +135,12 @@ class SourceSettings(StrictSettings):
             raise ValueError("'customers' is required")
         if self.kind == "tables" and not {"subscriptions", "events"} & set(self.tables):
             raise ValueError("one of 'subscriptions' and 'events' is required")
+        return self
+
+    @model_validator(mode="after")
+    def _known_seats(self) -> SourceSettings:
+        if self.seats is not None and self.seats not in self.attributes:
+            raise ValueError(f"seats: no attribute '{self.seats}'{did_you_mean(self.seats, self.attributes)}")
         return self
 
     def attribute(self, name: str) -> AttributeSettings:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
 import ibis
 import ibis.expr.types as ir
 
-from churn.core.errors import ConfigRefused
 from churn.core.source import EventTypeSettings
 from churn.features.family import FamilyTable, FeatureInputs, Measure
 from churn.features.segments import Lookback, mark_days, plan_segments, sum_segments
-from churn.features.words import describe, describe_event_type
+from churn.features.words import describe, describe_kind, slugs_of
 
 FAMILY, TABLE = "engagement", "events"
 TAKEN = ("activity", "active_days", "events", "types")
@@ -43,14 +41,20 @@ def _with_prior(windows: Sequence[int], observation_days: int) -> list[int]:
 def _measures(inputs: FeatureInputs, windows: Sequence[int], event_types: Sequence[str]) -> list[Measure]:
     prior, reach = set(_with_prior(windows, inputs.observation_days)), inputs.observation_days
     measures = [m for days in windows for m in _totals(days, days in prior, len(event_types))]
+    measures += [_pace(days, windows[-1]) for days in windows[:-1]]
     measures.append(Measure(describe(FAMILY, "eng_activity_recency_days", reach=reach), _days_since("since", reach)))
-    for number, (event_type, (slug, words)) in enumerate(zip(event_types, _slugs(inputs, event_types), strict=True)):
-        worded = partial(describe_event_type, slug=slug, event_type=event_type, words=words)
+    slugs = slugs_of(event_types, TAKEN, "event_types", TABLE)
+    for number, (event_type, slug) in enumerate(zip(event_types, slugs, strict=True)):
+        words = inputs.source.event_types.get(event_type, EventTypeSettings())
+        worded = partial(describe_kind, "event_type", slug=slug, kind=event_type, words=words)
         has_value = event_type in (inputs.settings.value_types or [])
         for days in windows:
             measures.append(Measure(worded("eng_<type>_count", days=days), _column(f"in_{days}__n{number}")))
         for days in windows if has_value else ():
             measures.append(Measure(worded("eng_<type>_value_sum", days=days), _column(f"in_{days}__v{number}")))
+        if has_value:
+            mean = worded("eng_<type>_value_mean", days=windows[-1])
+            measures.append(Measure(mean, _mean_value(f"in_{windows[-1]}__", number)))
         recency = worded("eng_<type>_recency_days", reach=reach)
         measures.append(Measure(recency, _days_since(f"since{number}", reach)))
     return measures
@@ -72,6 +76,21 @@ def _totals(days: int, has_prior: bool, type_count: int) -> list[Measure]:
     return [Measure(describe(FAMILY, name, days=days, is_alone=not has_prior), v) for name, v in values.items()]
 
 
+def _pace(days: int, longest: int) -> Measure:
+    """Return active days in a window against the customer's own pace over the longest one, as a log ratio."""
+
+    def value(t: ir.Table) -> Any:
+        usual = t[f"in_{longest}__days"] * (days / longest)
+        return _log_ratio(t[f"in_{days}__days"], usual)
+
+    return Measure(describe(FAMILY, "eng_active_days_pace_trend", days=days), value)
+
+
+def _mean_value(inside: str, number: int) -> Callable[[ir.Table], Any]:
+    """Return the value per event; an event without a value counts as one of nothing."""
+    return lambda t: t[f"{inside}v{number}"] / t[f"{inside}n{number}"].nullif(0)
+
+
 def _column(name: str) -> Callable[[ir.Table], Any]:
     return lambda t: t[name]
 
@@ -82,17 +101,3 @@ def _days_since(column: str, reach: int) -> Callable[[ir.Table], Any]:
 
 def _log_ratio(now: ir.NumericValue, before: ir.NumericValue) -> ir.NumericValue:
     return ((now + 1).cast("float64") / (before + 1).cast("float64")).ln()
-
-
-def _slugs(inputs: FeatureInputs, event_types: Sequence[str]) -> list[tuple[str, EventTypeSettings]]:
-    words: Mapping[str, EventTypeSettings] = inputs.source.event_types
-    slugs = [re.sub(r"[^a-z0-9]+", "_", name.casefold()).strip("_") or f"type{i}" for i, name in enumerate(event_types)]
-    clashes = sorted({s for s in slugs if slugs.count(s) > 1 or s in TAKEN})
-    if clashes:
-        raise ConfigRefused(
-            [
-                f"features.event_types: {', '.join(clashes)}: two event types become one column name, or "
-                "one that is taken; rename them in the source's SELECT of events"
-            ]
-        )
-    return [(slug, words.get(name, EventTypeSettings())) for slug, name in zip(slugs, event_types, strict=True)]

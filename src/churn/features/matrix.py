@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import ibis
 import ibis.expr.types as ir
@@ -16,24 +17,54 @@ from churn.core.windows import first_visible_date
 from churn.features.catalog import Catalog, Feature
 from churn.features.engagement import build_engagement
 from churn.features.family import KEY, FamilyTable, FeatureInputs
+from churn.features.feedback import build_feedback
+from churn.features.journey import build_journey
+from churn.features.messages import build_messages
 from churn.features.payments import build_payments
 from churn.features.peers import build_peers
+from churn.features.pricing import build_pricing
 from churn.features.profile import build_profile
+from churn.features.quality import build_quality
+from churn.features.rhythm import build_rhythm
+from churn.features.seats import build_seats
 from churn.features.subscription import build_subscription
 from churn.features.support import build_support
 
 log = logging.getLogger(__name__)
 
-FAMILIES: Mapping[str, tuple[str, Callable[[FeatureInputs], FamilyTable]]] = {
-    "engagement": ("events", build_engagement),
-    "support": ("tickets", build_support),
-    "subscription": ("subscriptions", build_subscription),
-    "payments": ("payments", build_payments),
-    "profile": ("customers", build_profile),
+
+class Family(NamedTuple):
+    """A family over staged tables: what must be there (`table`, or `table.column`), and what builds it."""
+
+    needs: tuple[str, ...]
+    build: Callable[[FeatureInputs], FamilyTable]
+
+
+class Derived(NamedTuple):
+    """A family over other families: those it must have, those it takes where they can be built, what builds it."""
+
+    bases: tuple[str, ...]
+    extras: tuple[str, ...]
+    build: Callable[[FeatureInputs, Mapping[str, FamilyTable]], FamilyTable]
+
+
+FAMILIES: Mapping[str, Family] = {
+    "engagement": Family(("events",), build_engagement),
+    "rhythm": Family(("events",), build_rhythm),
+    "seats": Family(("events.user_id",), build_seats),
+    "support": Family(("tickets",), build_support),
+    "messages": Family(("messages",), build_messages),
+    "feedback": Family(("responses.score",), build_feedback),
+    "quality": Family(("incidents",), build_quality),
+    "subscription": Family(("subscriptions",), build_subscription),
+    "journey": Family(("subscriptions",), build_journey),
+    "payments": Family(("payments",), build_payments),
+    "profile": Family(("customers",), build_profile),
 }
 
-DERIVED: Mapping[str, tuple[str, Callable[[FeatureInputs, FamilyTable], FamilyTable]]] = {
-    "peers": ("engagement", build_peers),
+DERIVED: Mapping[str, Derived] = {
+    "peers": Derived(("engagement",), (), build_peers),
+    "pricing": Derived(("engagement", "subscription"), ("seats",), build_pricing),
 }
 
 
@@ -49,8 +80,8 @@ class FeatureTable:
 def build_features(inputs: FeatureInputs) -> FeatureTable:
     """Return the feature table of a cohort, every configured family joined to the snapshots.
 
-    Families whose table the company does not have are switched off and named. The same function serves training and
-    scoring.
+    Families for which the company lacks a table or column are switched off and named. The same function serves training
+    and scoring.
     """
     families, off = _build_families(inputs)
     table = inputs.snapshots
@@ -67,51 +98,77 @@ def build_features(inputs: FeatureInputs) -> FeatureTable:
 
 
 def _build_families(inputs: FeatureInputs) -> tuple[list[FamilyTable], tuple[str, ...]]:
-    """Return the configured families in their order, and the names of those whose table is not there."""
+    """Return the configured families in their order, and the names of those for which something is not there."""
     wanted = inputs.settings.families
-    bases = {DERIVED[name][0] for name in wanted if name in DERIVED}
+    bases = {base for name in wanted if name in DERIVED for base in (*DERIVED[name].bases, *DERIVED[name].extras)}
     built: dict[str, FamilyTable] = {}
-    for name in FAMILIES:
-        if (name in wanted or name in bases) and FAMILIES[name][0] in inputs.staged:
-            family = FAMILIES[name][1](inputs)
-            built[name] = FamilyTable(family.table.cache(), family.features) if name in bases else family
-    for name, (base, build) in DERIVED.items():
-        if name in wanted and base in built:
-            built[name] = build(inputs, built[base])
-    off = tuple(name for name in wanted if name not in built)
+    for name, family in FAMILIES.items():
+        if (name in wanted or name in bases) and all(_is_there(need, inputs.staged) for need in family.needs):
+            table = family.build(inputs)
+            built[name] = FamilyTable(table.table.cache(), table.features) if name in bases else table
+    for name, derived in DERIVED.items():
+        if name in wanted and all(base in built for base in derived.bases):
+            given = {base: built[base] for base in (*derived.bases, *derived.extras) if base in built}
+            built[name] = derived.build(inputs, given)
+    off = tuple(name for name in wanted if name not in built or not built[name].features)
     for name in off:
-        log.info("features: the family '%s' is switched off, its table is not there", name)
-    return [built[name] for name in wanted if name in built], off
+        log.info("features: the family '%s' is switched off, what it needs is not there", name)
+    return [built[name] for name in wanted if name not in off], off
+
+
+def _is_there(need: str, staged: Mapping[str, ir.Table]) -> bool:
+    table, _, column = need.partition(".")
+    return table in staged and (not column or column in staged[table].columns)
 
 
 def complete_settings(inputs: FeatureInputs) -> FeatureSettings:
-    """Return the feature settings with the event types, and those with values, that were left to be found.
+    """Return the feature settings with the event types, those with values, and the ticket categories left to be found.
 
-    They are the most frequent types among the facts known on the first as-of date. Types that appear later count in the
-    totals only; list `features.event_types` to choose them by hand.
+    They are the most frequent ones among the facts known on the first as-of date. Those that appear later count in the
+    totals only; list `features.event_types` and `features.ticket_categories` to choose them by hand.
 
     Raises
     ------
     DataRefused
         When no event is known on that date.
     """
+    return inputs.settings.model_copy(update={**_found_event_types(inputs), **_found_categories(inputs)})
+
+
+def _found_event_types(inputs: FeatureInputs) -> dict[str, list[str]]:
     settings = inputs.settings
     if "events" not in inputs.staged or (settings.event_types and settings.value_types is not None):
-        return settings
-    events, first = inputs.staged["events"], min(inputs.as_of_dates)
-    known = events.filter(first_visible_date(events.occurred_at, events[DELAY]) <= ibis.literal(first))
+        return {}
+    known = _known_first(inputs, "events", "occurred_at")
     values = {"values": known["value"].count()} if "value" in known.columns else {}
     counted = known.group_by("event_type").agg(rows=known.count(), **values)
     found = counted.order_by([counted.rows.desc(), counted.event_type]).to_pyarrow().to_pylist()
     names = settings.event_types or sorted(row["event_type"] for row in found[: settings.max_event_types])
     if not names:
         raise DataRefused(
-            f"no event is known on the first as-of date, {first}", table="events", code="no_event_types",
+            f"no event is known on the first as-of date, {min(inputs.as_of_dates)}", table="events",
+            code="no_event_types",
             remedy="List features.event_types, or begin later (windows.history_days, windows.as_of)",
         )  # fmt: skip
     valued = sorted(row["event_type"] for row in found if row.get("values") and row["event_type"] in names)
-    chosen = settings.value_types if settings.value_types is not None else valued
-    return settings.model_copy(update={"event_types": names, "value_types": chosen})
+    return {"event_types": names, "value_types": valued if settings.value_types is None else settings.value_types}
+
+
+def _found_categories(inputs: FeatureInputs) -> dict[str, list[str]]:
+    settings = inputs.settings
+    is_read = "support" in settings.families and _is_there("tickets.category", inputs.staged)
+    if settings.ticket_categories is not None or not is_read:
+        return {}
+    known = _known_first(inputs, "tickets", "opened_at")
+    counted = known.filter(known.category.notnull()).group_by("category").agg(rows=lambda t: t.count())
+    most = counted.order_by([counted.rows.desc(), counted.category]).limit(settings.max_ticket_categories)
+    return {"ticket_categories": sorted(most.to_pyarrow()["category"].to_pylist())}
+
+
+def _known_first(inputs: FeatureInputs, table: str, time: str) -> ir.Table:
+    """Return the facts of a table known on the first as-of date."""
+    facts, first = inputs.staged[table], min(inputs.as_of_dates)
+    return facts.filter(first_visible_date(facts[time], facts[DELAY]) <= ibis.literal(first))
 
 
 def join_matrix(features: ir.Table, labels: ir.Table, groups: ir.Table | None = None) -> ir.Table:

@@ -6,8 +6,9 @@ group is the customers of the cohort on that date, apart by the attributes of ro
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import ibis
 import ibis.expr.types as ir
@@ -15,12 +16,14 @@ import ibis.expr.types as ir
 from churn.features.catalog import Feature, parse_name
 from churn.features.family import KEY, FamilyTable, FeatureInputs
 from churn.features.profile import customers_as_of
+from churn.features.words import describe
 
 COMPARED = ("count", "sum", "days")
 DIGITS = 6
+USUAL_SHARE = 0.5
 
 
-def build_peers(inputs: FeatureInputs, engagement: FamilyTable) -> FamilyTable:
+def build_peers(inputs: FeatureInputs, built: Mapping[str, FamilyTable]) -> FamilyTable:
     """Return peer ranks of engagement; grain customer x as-of date, one row per snapshot.
 
     A rank is the share of the peer group, in percent, whose value is lower: 0 for the lowest, 100 for the highest of
@@ -28,9 +31,10 @@ def build_peers(inputs: FeatureInputs, engagement: FamilyTable) -> FamilyTable:
 
     Parameters
     ----------
-    engagement
-        The engagement family, from which the compared measures are taken.
+    built
+        The family `engagement`, from which the compared measures are taken.
     """
+    engagement = built["engagement"]
     chosen = _compared(engagement.features, max(inputs.settings.windows_days))
     rows = inputs.snapshots.left_join(engagement.table, KEY).drop([f"{k}_right" for k in KEY])
     rows = rows.fill_null({f.name: f.empty for f in chosen if f.empty is not None})
@@ -39,7 +43,22 @@ def build_peers(inputs: FeatureInputs, engagement: FamilyTable) -> FamilyTable:
         profile = customers_as_of(inputs.staged["customers"], inputs.snapshots).select(*KEY, *segments)
         rows = rows.left_join(profile, KEY).drop([f"{k}_right" for k in KEY])
     ranks = {_describe(f).name: _rank(rows, f.name, segments) for f in chosen}
-    return FamilyTable(rows.select(*KEY, **ranks), tuple(_describe(f) for f in chosen))
+    features = [_describe(f) for f in chosen]
+    used = [f.name for f in chosen if f.topic.startswith("type:") and parse_name(f.name)["aggregate"] == "count"]
+    if used:
+        adoption = describe("peers", "peer_adoption_ratio", days=max(inputs.settings.windows_days))
+        ranks[adoption.name] = _adoption(rows, used, segments)
+        features.append(adoption)
+    return FamilyTable(rows.select(*KEY, **ranks), tuple(features))
+
+
+def _adoption(rows: ir.Table, counts: Sequence[str], segments: Sequence[str]) -> Any:
+    """Return the share, of the kinds of activity that at least half of the peers use, that the customer uses."""
+    group = ibis.window(group_by=["as_of_date", *segments])
+    is_usual = {name: (rows[name] > 0).cast("float64").mean().over(group) >= USUAL_SHARE for name in counts}
+    usual = sum(is_usual[name].cast("int64") for name in counts)
+    taken_up = sum((is_usual[name] & (rows[name] > 0)).cast("int64") for name in counts)
+    return taken_up.cast("float64") / usual.nullif(0)
 
 
 def _rank(rows: ir.Table, column: str, segments: Sequence[str]) -> ir.Value:

@@ -21,7 +21,7 @@ def build_subscription(inputs: FeatureInputs) -> FamilyTable:
 
     Of several running subscriptions prices add up, and plan, terms and renewal are those of the latest.
     """
-    terms = _terms_as_of(inputs)
+    terms = terms_as_of(inputs)
     running = terms.filter(terms.is_running)
     latest = running.filter(running.recency_rank == 0)
     prices = {"mrr_total": running.mrr.sum()} if "mrr" in running.columns else {}
@@ -41,7 +41,7 @@ def build_subscription(inputs: FeatureInputs) -> FamilyTable:
     return FamilyTable(table, tuple(m.feature for m in measures))
 
 
-def _terms_as_of(inputs: FeatureInputs) -> ir.Table:
+def terms_as_of(inputs: FeatureInputs) -> ir.Table:
     """Return all terms known on each date, ends masked until known, newest first by `recency_rank`."""
     subscriptions = inputs.staged[TABLE]
     delay = subscriptions[DELAY]

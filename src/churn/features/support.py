@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import ibis
 import ibis.expr.types as ir
 
+from churn.core.source import TicketCategorySettings
 from churn.core.windows import days_between
 from churn.features.family import FamilyTable, FeatureInputs, Measure, aggregate_measures, facts_as_of, is_within
-from churn.features.words import describe
+from churn.features.words import describe, describe_kind, slugs_of
 
 FAMILY, TABLE = "support", "tickets"
+TAKEN = ("tickets", "escalated", "reopened")
 TIMES = ("opened_at", "first_response_at", "resolved_at", "reopened_at", "escalated_at", "csat_at")
 
 
@@ -30,7 +33,33 @@ def build_support(inputs: FeatureInputs) -> FamilyTable:
     ]
     reach = inputs.observation_days
     state = [Measure(describe(FAMILY, name, reach=reach), v) for name, v in _as_of(set(rows.columns), reach).items()]
-    return aggregate_measures(rows, [*recent, *state])
+    return aggregate_measures(rows, [*recent, *state, *_by_category(inputs, set(rows.columns))])
+
+
+def _by_category(inputs: FeatureInputs, there: set[str]) -> list[Measure]:
+    """Return tickets of each category over every window, and days since the last one."""
+    if "category" not in there:
+        return []
+    categories, reach = inputs.settings.ticket_categories or [], inputs.observation_days
+    slugs, measures = slugs_of(categories, TAKEN, "ticket_categories", TABLE), []
+    for category, slug in zip(categories, slugs, strict=True):
+        words = inputs.source.ticket_categories.get(category, TicketCategorySettings())
+        worded = partial(describe_kind, "ticket_category", slug=slug, kind=category, words=words)
+        for days in sorted(inputs.settings.windows_days):
+            measures.append(Measure(worded("sup_<type>_tickets_count", days=days), _tickets_of(category, days)))
+        recency = worded("sup_<type>_recency_days", reach=reach)
+        measures.append(Measure(recency, partial(_since_last, reach=reach, category=category)))
+    return measures
+
+
+def _tickets_of(category: str, days: int) -> Callable[[ir.Table], Any]:
+    return lambda t: t.count(where=(t.category == category) & is_within(t, "opened_at", days))
+
+
+def _since_last(rows: ir.Table, reach: int, category: str | None = None) -> Any:
+    where = None if category is None else rows.category == category
+    last = rows.opened_at.date().max(where=where)
+    return days_between(last, rows.as_of_date.max()).clip(upper=reach).fill_null(reach)
 
 
 def _is_open(rows: ir.Table) -> Any:
@@ -49,6 +78,13 @@ def _over_window(there: set[str], days: int) -> dict[str, Callable[[ir.Table], A
     given = "csat_at" if "csat_at" in there else "resolved_at"
     needs: dict[str, tuple[set[str], Callable[[ir.Table], Any]]] = {
         "sup_tickets_count": (set(), lambda t: t.count(where=is_within(t, "opened_at", days))),
+        "sup_repeated_count": (
+            {"category"},
+            lambda t: (
+                t.category.count(where=is_within(t, "opened_at", days))
+                - t.category.nunique(where=is_within(t, "opened_at", days))
+            ),
+        ),
         "sup_escalated_count": ({"escalated_at"}, lambda t: t.count(where=is_within(t, "escalated_at", days))),
         "sup_reopened_count": ({"reopened_at"}, lambda t: t.count(where=is_within(t, "reopened_at", days))),
         "sup_first_response_hours_mean": ({"first_response_at"}, lambda t: hours(t, "first_response_at")),
@@ -63,12 +99,8 @@ def _over_window(there: set[str], days: int) -> dict[str, Callable[[ir.Table], A
 
 def _as_of(there: set[str], reach: int) -> dict[str, Callable[[ir.Table], Any]]:
     """Return the state of a customer's tickets on the date, as far as the company's columns allow."""
-
-    def since_last(t: ir.Table) -> Any:
-        return days_between(t.opened_at.date().max(), t.as_of_date.max()).clip(upper=reach)
-
     needs: dict[str, tuple[set[str], Callable[[ir.Table], Any]]] = {
-        "sup_tickets_recency_days": (set(), since_last),
+        "sup_tickets_recency_days": (set(), partial(_since_last, reach=reach)),
         "sup_open_count": ({"resolved_at"}, lambda t: t.count(where=_is_open(t))),
         "sup_open_age_days": (
             {"resolved_at"},

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from importlib import resources
 from typing import Any, Literal
 
 import yaml
 
+from churn.core.errors import ConfigRefused
 from churn.core.source import EventTypeSettings
 from churn.features.catalog import Feature
 
 CATALOG_FILE = "catalog.yaml"
 TEXTS = ("en", "ja", "reason_en", "reason_ja")
 EFFECTS: Mapping[str | None, Literal[-1, 0, 1]] = {"raises": 1, "lowers": -1, None: 0}
-USE = "low_engagement"
+SECTIONS: Mapping[str, tuple[str, str]] = {
+    "event_type": ("engagement", "low_engagement"),
+    "ticket_category": ("support", "poor_support"),
+}
+"""The family of each section of kinds, and the cause of a kind for which the company names none."""
 
 
 @cache
@@ -54,30 +60,60 @@ def describe(
     return _feature(family, name, words, words["cause"], EFFECTS[words.get("effect")], days, reach)
 
 
-def describe_event_type(
+def describe_kind(
+    section: Literal["event_type", "ticket_category"],
     name: str,
     slug: str,
-    event_type: str,
+    kind: str,
     words: EventTypeSettings,
     *,
     days: int | None = None,
     reach: int | None = None,
 ) -> Feature:
-    """Return a feature of one event type, with the name, cause and effect that the company gives it.
+    """Return a feature of one kind of event or ticket, with the name, cause and effect that the company gives it.
 
     Parameters
     ----------
-    name
-        Entry of the section `event_type`, for example `eng_<type>_count`.
+    section, name
+        Entry of the file, for example `eng_<type>_count` of the section `event_type`.
     slug
-        The event type's name in columns.
+        The kind's name in columns.
+    kind
+        The kind as the company writes it, its name in words where it gives none.
     """
-    entry = read_words()["event_type"][name]
-    label = {"en": words.en or event_type.replace("_", " "), "ja": words.ja or event_type.replace("_", " ")}
+    family, usual_cause = SECTIONS[section]
+    entry = read_words()[section][name]
+    label = {"en": words.en or kind.replace("_", " "), "ja": words.ja or kind.replace("_", " ")}
     texts = {key: _labelled(entry[key], label[key[-2:]]) for key in TEXTS}
-    filled = {**entry, **texts, "topic": entry["topic"].replace("<type>", slug)}
-    direction = words.direction if entry["effect"] == "same" else EFFECTS[_OPPOSITE[words.direction]]
-    return _feature("engagement", name.replace("<type>", slug), filled, words.cause or USE, direction, days, reach)
+    filled = {**entry, **texts}
+    for key in ("topic", "value_of", "prior_of"):
+        if key in entry:
+            filled[key] = entry[key].replace("<type>", slug)
+    effects: Mapping[str | None, Literal[-1, 0, 1]] = {
+        "same": words.direction, "opposite": EFFECTS[_OPPOSITE[words.direction]], None: 0,
+    }  # fmt: skip
+    direction = effects[entry.get("effect")]
+    return _feature(family, name.replace("<type>", slug), filled, words.cause or usual_cause, direction, days, reach)
+
+
+def slugs_of(kinds: Sequence[str], taken: Collection[str], setting: str, table: str) -> list[str]:
+    """Return the names of kinds in columns: Latin letters, digits and `_`; one without any is named by its place.
+
+    Raises
+    ------
+    ConfigRefused
+        When two become one name, or one that is taken.
+    """
+    slugs = [re.sub(r"[^a-z0-9]+", "_", name.casefold()).strip("_") or f"type{i}" for i, name in enumerate(kinds)]
+    clashes = sorted({s for s in slugs if slugs.count(s) > 1 or s in taken})
+    if clashes:
+        raise ConfigRefused(
+            [
+                f"features.{setting}: {', '.join(clashes)}: two kinds become one column name, or one that is taken; "
+                f"rename them in the source's SELECT of {table}"
+            ]
+        )
+    return slugs
 
 
 _OPPOSITE: Mapping[int, str | None] = {1: "lowers", -1: "raises", 0: None}

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import get_args
 
 import pytest
 
 from churn.core.contract import CAUSES
+from churn.core.problem import FamilyName
 from churn.features.catalog import Catalog, Feature, parse_name
 from churn.features.matrix import build_features
 from tests.builders import make_inputs, make_source, staged_table
@@ -69,8 +71,14 @@ def test_every_feature_of_every_family_is_named_worded_and_speaks_for_a_cause(en
     ticket = ("first_response_at", "resolved_at", "reopened_at", "escalated_at", "csat_at")
     rows = {
         "customers": {"customer_id": a, "signed_up_at": day, "seats:number": 3.0, "country:text": "DE"},
-        "events": {"customer_id": a, "occurred_at": day, "event_type": "Log In!", "value": 1.0},
-        "tickets": {"ticket_id": "T1", "customer_id": a, "opened_at": day, **dict.fromkeys(ticket), "csat": None},
+        "events": {"customer_id": a, "occurred_at": day, "event_type": "Log In!", "value": 1.0, "user_id": "u"},
+        "tickets": {"ticket_id": "T1", "customer_id": a, "opened_at": day, **dict.fromkeys(ticket), "csat": None,
+                    "category": "bug"},
+        "messages": {"message_id": "M", "customer_id": a, "sent_at": day, "opened_at": None, "clicked_at": None,
+                     "unsubscribed_at": None},
+        "responses": {"response_id": "R", "customer_id": a, "answered_at": day, "survey": "nps", "score": 3.0},
+        "incidents": {"incident_id": "I", "started_at": day, "ended_at": None, "kind": "outage", "plan": None,
+                      "magnitude": 1.0, "announced_at": None},
         "payments": {"payment_id": "P", "customer_id": a, "attempted_at": day, "amount": 1.0, "status": "failed"},
         "subscriptions": {
             "subscription_id": "S", "customer_id": a, "plan": "pro", "mrr": 5.0, "billing_period_months": 1.0,
@@ -78,11 +86,12 @@ def test_every_feature_of_every_family_is_named_worded_and_speaks_for_a_cause(en
         },
     }  # fmt: skip
     staged = {name: staged_table(name, [row]) for name, row in rows.items()}
-    source = make_source(attributes={"seats": "number", "country": "category"})
-    families = ("engagement", "peers", "support", "subscription", "payments", "profile")
+    source = make_source(attributes={"seats": "number", "country": "category"}, seats="seats")
+    families = get_args(FamilyName)
     inputs = make_inputs(
-        staged, families, "2024-02-01", event_types=["Log In!", "ログイン"], value_types=["ログイン"], source=source
-    )
+        staged, families, "2024-02-01", event_types=["Log In!", "ログイン"], value_types=["ログイン"],
+        ticket_categories=["bug", "請求"], source=source,
+    )  # fmt: skip
     built = build_features(inputs)
     assert built.switched_off == ()
     assert built.table.columns == ("customer_id", "as_of_date", *built.catalog.names)

@@ -79,11 +79,11 @@ class TestCompletion:
 
     def test_what_was_listed_stays_as_it_is(self, engine):
         settings = make_inputs(staged(), ["engagement"], DAY, event_types=["z"], value_types=["z"])
-        assert complete_settings(settings) is settings.settings
+        assert complete_settings(settings) == settings.settings
 
     def test_without_events_there_is_nothing_to_find(self, engine):
         inputs = make_inputs({"customers": staged()["customers"]}, ["profile"], DAY)
-        assert complete_settings(inputs) is inputs.settings
+        assert complete_settings(inputs) == inputs.settings
 
     def test_no_known_event_is_refused(self, engine):
         with pytest.raises(DataRefused) as refused:

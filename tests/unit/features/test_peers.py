@@ -62,3 +62,8 @@ def test_a_customer_without_peers_ranks_lowest(engine):
 
 def test_peers_alone_do_not_bring_the_engagement_columns(engine):
     assert {name.split("_")[0] for name in peers()["A", DAY]} == {"customer", "as", "peer"}
+
+
+def test_adoption_is_the_share_of_what_most_peers_use(engine):
+    rows = peers()
+    assert ranks(rows, "peer_adoption_ratio_30d") == {"A": 1.0, "B": 1.0, "C": 0.0, "D": 1.0, "E": 1.0}

@@ -161,3 +161,19 @@ class TestNothing:
         head = "ticket_id | customer_id | opened_at | resolved_at | csat"
         rows = support("A | 2024-01-28 | 2024-02-01 | 3", head=head, as_of=(DAY, "2024-02-02"))
         assert [rows["A", d]["sup_csat_mean_7d"] for d in (DAY, "2024-02-02")] == [None, 3.0]
+
+
+def test_categories_by_hand(engine):
+    head = "ticket_id | customer_id | opened_at | category"
+    rows = (
+        "A | 2024-01-31 | bug",
+        "A | 2024-01-30 | bug",
+        "A | 2024-01-10 | bill",
+        "A | 2024-01-09 | rare",
+        "A | 2024-01-08 |",
+    )
+    row = one(*rows, head=head, ticket_categories=["bill", "bug"])
+    assert [row[f"sup_{kind}_tickets_count_{n}d"] for kind in ("bill", "bug") for n in (7, 30)] == [0.0, 1.0, 2.0, 2.0]
+    assert (row["sup_bill_recency_days"], row["sup_bug_recency_days"]) == (22.0, 1.0)
+    assert (row["sup_repeated_count_7d"], row["sup_repeated_count_30d"]) == (1.0, 1.0)
+    assert not any("rare" in name for name in row)

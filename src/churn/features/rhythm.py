@@ -1,0 +1,92 @@
+"""Rhythm: how regular a customer's use is, how long it pauses, and at which times of the week it happens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import ibis
+import ibis.expr.types as ir
+
+from churn.core.contract import DELAY
+from churn.core.windows import days_before_expression, days_between, first_visible_date
+from churn.features.family import KEY, FamilyTable, FeatureInputs, Measure
+from churn.features.words import describe
+
+FAMILY, TABLE = "rhythm", "events"
+SATURDAY = 5
+NIGHT = (22, 6)  # hours UTC, [22, 6)
+
+
+def build_rhythm(inputs: FeatureInputs) -> FamilyTable:
+    """Return rhythm features over the longest window; grain customer x as-of date, for customers with an event in it.
+
+    Gaps are days from one active day to the next; a customer with one active day has none.
+    """
+    days = max(inputs.settings.windows_days)
+    rows = _with_gaps(_active_days(inputs, days))
+    sums = rows.group_by(*KEY).agg(
+        active=rows.count(),
+        last_day=rows.day.max(),
+        gap_mean=rows.gap.mean(),
+        gap_max=rows.gap.max(),
+        gap_sd=rows.gap.std(how="pop"),
+        events=rows.events.sum(),
+        night=rows.night.sum(),
+        weekend=rows.events.sum(where=rows.day.day_of_week.index() >= SATURDAY).fill_null(0),
+    )
+    streaks = rows.group_by(*KEY, "streak").agg(length=rows.count())
+    longest = streaks.group_by(*KEY).agg(streak=streaks.length.max())
+    table = sums.join(longest, KEY)
+    measures = [Measure(describe(FAMILY, name, days=days), value) for name, value in _values().items()]
+    return FamilyTable(
+        table.select(*KEY, **{m.feature.name: m.value(table).cast("float64") for m in measures}),
+        tuple(m.feature for m in measures),
+    )
+
+
+def _active_days(inputs: FeatureInputs, days: int) -> ir.Table:
+    """Return each active day of the window as known on each date, with its events: grain customer x date x day."""
+    events = inputs.staged[TABLE]
+    hour = events.occurred_at.hour()
+    daily = events.mutate(
+        day=events.occurred_at.date(),
+        visible_from=first_visible_date(events.occurred_at, events[DELAY]),
+        is_night=((hour >= NIGHT[0]) | (hour < NIGHT[1])).cast("int64"),
+    )
+    daily = daily.group_by("customer_id", "day", "visible_from").agg(events=daily.count(), night=daily.is_night.sum())
+    cohort = inputs.snapshots
+    joined = cohort.join(
+        daily,
+        [
+            cohort.customer_id == daily.customer_id,
+            daily.visible_from <= cohort.as_of_date,
+            daily.day >= days_before_expression(cohort.as_of_date, days),
+        ],
+    )
+    return joined.group_by(*KEY, "day").agg(events=joined.events.sum(), night=joined.night.sum())
+
+
+def _with_gaps(rows: ir.Table) -> ir.Table:
+    """Add `gap`, days since the active day before, and `streak`, the same for days that follow one another."""
+    in_time = ibis.window(group_by=list(KEY), order_by=rows.day)
+    rows = rows.mutate(
+        gap=days_between(rows.day.lag().over(in_time), rows.day).cast("float64"),
+        place=ibis.row_number().over(in_time),
+    )
+    return rows.mutate(streak=days_between(rows.day, rows.as_of_date) + rows.place)
+
+
+def _values() -> dict[str, Callable[[ir.Table], Any]]:
+    def silence(t: ir.Table) -> Any:
+        return days_between(t.last_day, t.as_of_date).cast("float64") / t.gap_mean
+
+    return {
+        "rhy_gap_days_mean": lambda t: t.gap_mean,
+        "rhy_gap_days_max": lambda t: t.gap_max,
+        "rhy_irregularity_ratio": lambda t: t.gap_sd / t.gap_mean,
+        "rhy_silence_ratio": silence,
+        "rhy_streak_days_max": lambda t: t.streak,
+        "rhy_weekend_ratio": lambda t: t.weekend.cast("float64") / t.events,
+        "rhy_night_ratio": lambda t: t.night.cast("float64") / t.events,
+    }

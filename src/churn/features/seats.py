@@ -1,0 +1,63 @@
+"""Seats: how many different people of a business customer use the product."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import ibis
+import ibis.expr.types as ir
+
+from churn.core.contract import DELAY
+from churn.core.windows import days_before_expression, first_visible_date
+from churn.features.family import KEY, FamilyTable, FeatureInputs, Measure, aggregate_measures
+from churn.features.words import describe
+
+FAMILY, TABLE = "seats", "events"
+
+
+def build_seats(inputs: FeatureInputs) -> FamilyTable:
+    """Return seat features; grain customer x as-of date, for customers with a named user in the observation window.
+
+    A seat is active in a window when its last event known on the date lies in it.
+    """
+    rows = _last_use(inputs)
+    measures = [
+        Measure(describe(FAMILY, name, days=days), value)
+        for days in sorted(inputs.settings.windows_days)
+        for name, value in _over_window(days).items()
+    ]
+    return aggregate_measures(rows, measures)
+
+
+def _last_use(inputs: FeatureInputs) -> ir.Table:
+    """Return the last day of use of every seat, as known on each date: grain customer x seat x as-of date."""
+    events = inputs.staged[TABLE]
+    named = events.filter(events.user_id.notnull())
+    daily = named.select(
+        "customer_id",
+        "user_id",
+        day=named.occurred_at.date(),
+        visible_from=first_visible_date(named.occurred_at, named[DELAY]),
+    ).distinct()
+    seen_from = ibis.cases(
+        *[(daily.visible_from <= ibis.literal(day), ibis.literal(day)) for day in sorted(inputs.as_of_dates)],
+        else_=ibis.null("date"),
+    )
+    placed = daily.mutate(seen_from=seen_from)
+    placed = placed.filter(placed.seen_from.notnull())
+    steps = placed.group_by("customer_id", "user_id", "seen_from").agg(day=placed.day.max())
+    cohort = inputs.snapshots.join(inputs.grid, "as_of_date")
+    joined = cohort.join(steps, [cohort.customer_id == steps.customer_id, steps.seen_from <= cohort.as_of_date])
+    seen = joined.filter(joined.day >= joined.observation_start)
+    return seen.group_by(*KEY, "user_id").agg(last_day=seen.day.max())
+
+
+def _over_window(days: int) -> dict[str, Callable[[ir.Table], Any]]:
+    def active(t: ir.Table) -> Any:
+        return t.count(where=t.last_day >= days_before_expression(t.as_of_date, days))
+
+    return {
+        "seat_active_count": active,
+        "seat_active_ratio": lambda t: active(t).cast("float64") / t.count(),
+    }

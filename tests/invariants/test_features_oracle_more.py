@@ -1,0 +1,243 @@
+"""More families against a brute-force reading: rhythm, seats, messages, feedback, incidents, journey, pricing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import date, timedelta
+from functools import partial
+from itertools import pairwise
+from statistics import fmean, pstdev
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+
+from churn.core.contract import DELAY
+from tests.builders import by_key
+from tests.invariants.facts import (
+    CUSTOMERS,
+    DATES,
+    KINDS,
+    OBSERVATION_DAYS,
+    WINDOWS_DAYS,
+    Facts,
+    Machine,
+    Row,
+    companies,
+    differences,
+    fill,
+    is_visible,
+    midnight,
+    rows_of,
+)
+from tests.invariants.test_features_oracle import REACH, age, features, within
+
+EXAMPLES = 40
+Oracle = Callable[[Mapping[str, list[Row]], date], Row]
+
+
+@pytest.fixture(scope="module")
+def machines(engine):
+    built: dict[str, Machine] = {}
+
+    def of(family: str) -> Machine:
+        return built.setdefault(family, Machine(engine, partial(features, family)))
+
+    return of
+
+
+def check(machine: Machine, oracle: Oracle, facts: Facts) -> None:
+    rows = machine(facts)
+    assert set(rows) == {(customer, day) for customer in CUSTOMERS for day in DATES}
+    for (customer, day), row in rows.items():
+        mine = {t: [f for f in rows if f.get("customer_id", customer) == customer] for t, rows in facts.items()}
+        expected = oracle(mine, day)
+        assert set(expected) == set(row) - {"customer_id", "as_of_date"}
+        assert differences(row, expected) == {}, (customer, day)
+
+
+def known(rows: list[Row], time: str, day: date) -> list[Row]:
+    """Return the facts in the observation window that were visible on the date."""
+    return [r for r in rows if is_visible(r[time], r[DELAY], day) and within(r[time], day, OBSERVATION_DAYS)]
+
+
+def rhythm_of(facts: Mapping[str, list[Row]], day: date) -> Row:
+    events = [e for e in known(facts["events"], "occurred_at", day) if within(e["occurred_at"], day, 30)]
+    names = ("gap_days_mean", "gap_days_max", "irregularity_ratio", "silence_ratio", "weekend_ratio", "night_ratio")
+    out: Row = {f"rhy_{name}_30d": None for name in names} | {"rhy_streak_days_max_30d": 0.0}
+    if not events:
+        return out
+    active = sorted({e["occurred_at"].date() for e in events})
+    gaps = [(b - a).days for a, b in pairwise(active)]
+    longest = max(n for a in active for n in range(1, 31) if all(a + timedelta(i) in active for i in range(n)))
+    out["rhy_streak_days_max_30d"] = longest
+    out["rhy_weekend_ratio_30d"] = fmean(e["occurred_at"].weekday() >= 5 for e in events)
+    out["rhy_night_ratio_30d"] = fmean(e["occurred_at"].hour not in range(6, 22) for e in events)
+    if gaps:
+        out["rhy_gap_days_mean_30d"], out["rhy_gap_days_max_30d"] = fmean(gaps), max(gaps)
+        out["rhy_irregularity_ratio_30d"] = pstdev(gaps) / fmean(gaps)
+        out["rhy_silence_ratio_30d"] = (day - active[-1]).days / fmean(gaps)
+    return out
+
+
+def seats_of(facts: Mapping[str, list[Row]], day: date) -> Row:
+    events = [e for e in known(facts["events"], "occurred_at", day) if e["user_id"]]
+    everyone = {e["user_id"] for e in events}
+    out: Row = {}
+    for n in WINDOWS_DAYS:
+        active = {e["user_id"] for e in events if within(e["occurred_at"], day, n)}
+        out[f"seat_active_count_{n}d"] = len(active)
+        out[f"seat_active_ratio_{n}d"] = len(active) / len(everyone) if everyone else None
+    return out
+
+
+def messages_of(facts: Mapping[str, list[Row]], day: date) -> Row:
+    sent = known(facts["messages"], "sent_at", day)
+
+    def seen(message: Row, time: str) -> bool:
+        return is_visible(message[time], message[DELAY], day)
+
+    out: Row = {}
+    for n in WINDOWS_DAYS:
+        inside = [m for m in sent if within(m["sent_at"], day, n)]
+        out[f"msg_sent_count_{n}d"] = len(inside)
+        for name in ("opened", "clicked"):
+            out[f"msg_{name}_ratio_{n}d"] = fmean(seen(m, f"{name}_at") for m in inside) if inside else None
+    opened = [age(m["opened_at"], day) for m in sent if seen(m, "opened_at")]
+    out["msg_opened_recency_days"] = min(opened, default=REACH)
+    out["msg_unsubscribed_count"] = sum(seen(m, "unsubscribed_at") for m in sent)
+    return out
+
+
+def feedback_of(facts: Mapping[str, list[Row]], day: date) -> Row:
+    scored = [a for a in known(facts["responses"], "answered_at", day) if a["score"] is not None]
+    answers = [a for a in scored if a["survey"] != "cancellation"]
+    out: Row = {
+        f"fb_answers_count_{n}d": len([a for a in answers if within(a["answered_at"], day, n)]) for n in WINDOWS_DAYS
+    }
+    for survey in ("nps", "csat", "ces"):
+        own = sorted((a["answered_at"], a["response_id"], a["score"]) for a in answers if a["survey"] == survey)
+        last = own[-1][2] if own else None
+        before = fmean(score for *_, score in own[:-1]) if own[1:] else None
+        out[f"fb_{survey}_last"], out[f"fb_{survey}_prior"] = last, before
+        out[f"fb_{survey}_trend"] = last - before if last is not None and before is not None else None
+        out[f"fb_{survey}_recency_days"] = age(own[-1][0], day) if own else REACH
+    return out
+
+
+def quality_of(facts: Mapping[str, list[Row]], day: date) -> Row:
+    held = [s for s in facts["subscriptions"] if is_visible(s["started_at"], s[DELAY], day)]
+
+    def is_over(term: Row, at: Any) -> bool:
+        return is_visible(term["ended_at"], term[DELAY], day) and term["ended_at"] <= at
+
+    def touches(incident: Row) -> bool:
+        at = incident["started_at"]
+        terms = [s for s in held if s["started_at"] <= at and not is_over(s, at)]
+        return any(incident["plan"] in (None, s["plan"]) for s in terms)
+
+    mine = [i for i in facts["incidents"] if touches(i)]
+    begun = [i for i in mine if is_visible(i["started_at"], 0, day) and within(i["started_at"], day, OBSERVATION_DAYS)]
+    outages = [i for i in begun if i["kind"] == "outage"]
+    out: Row = {
+        f"inc_outage_count_{n}d": len([i for i in outages if within(i["started_at"], day, n)]) for n in WINDOWS_DAYS
+    }
+
+    def hours(i: Row) -> float:
+        end = i["ended_at"] if is_visible(i["ended_at"], 0, day) else midnight(day)
+        start = i["started_at"].replace(second=0)
+        return (end.replace(second=0) - start) // timedelta(minutes=1) / 60.0
+
+    out["inc_outage_hours_sum"] = sum(hours(i) for i in outages)
+    for kind in KINDS:
+        own = sorted((i for i in begun if i["kind"] == kind), key=lambda i: (i["started_at"], i["incident_id"]))
+        out[f"inc_{kind}_recency_days"] = age(own[-1]["started_at"], day) if own else REACH
+        out[f"inc_{kind}_size_last"] = own[-1]["magnitude"] if own else None
+        if kind in ("price_change", "feature_removed", "policy_change"):
+            ahead = [
+                (i["started_at"].date() - day).days
+                for i in mine
+                if i["kind"] == kind and i["started_at"] >= midnight(day) and is_visible(i["announced_at"], 0, day)
+            ]
+            out[f"inc_{kind}_ahead_days"] = min(ahead, default=None)
+    return out
+
+
+def journey_of(facts: Mapping[str, list[Row]], day: date) -> Row:
+    held = [s for s in facts["subscriptions"] if is_visible(s["started_at"], s[DELAY], day)]
+    terms = sorted(held, key=lambda s: (s["started_at"], s["subscription_id"]))
+    recencies = ("price_rise", "downgrade", "trial_end")
+    out: Row = {f"jour_{name}_recency_days": REACH for name in recencies}
+    out |= dict.fromkeys(("jour_spells_count", "jour_spell_days", "jour_price_rise_ratio"))
+    if not terms:
+        return out
+    spells = []
+    for place, term in enumerate(terms):
+        ends = [s["ended_at"] if is_visible(s["ended_at"], s[DELAY], day) else None for s in terms[:place]]
+        if all(end is not None and end.date() < term["started_at"].date() for end in ends):
+            spells.append(term["started_at"])
+    out["jour_spells_count"], out["jour_spell_days"] = len(spells), age(spells[-1], day)
+    pairs = [(a, b) for a, b in pairwise(terms) if a["mrr"] is not None and b["mrr"] is not None]
+    rises = [(a, b) for a, b in pairs if b["mrr"] > a["mrr"] and a["plan"] == b["plan"]]
+    drops = [(a, b) for a, b in pairs if b["mrr"] < a["mrr"] and a["plan"] != b["plan"]]
+    for name, found in (("price_rise", rises), ("downgrade", drops)):
+        out[f"jour_{name}_recency_days"] = min([age(b["started_at"], day) for _, b in found] + [REACH])
+    out["jour_price_rise_ratio"] = max((b["mrr"] / a["mrr"] for a, b in rises if a["mrr"]), default=None)
+    trials = [s["trial_ends_at"].date() for s in terms if s["trial_ends_at"]]
+    out["jour_trial_end_recency_days"] = min([float((day - t).days) for t in trials if t < day] + [REACH])
+    return out
+
+
+@given(events=rows_of("events", 40))
+@settings(max_examples=EXAMPLES)
+def test_rhythm_is_what_the_calendar_shows(machines, events):
+    check(machines("rhythm"), rhythm_of, {"events": events})
+
+
+@given(events=rows_of("events", 40))
+@settings(max_examples=EXAMPLES)
+def test_seats_are_the_people_seen(machines, events):
+    check(machines("seats"), seats_of, {"events": events})
+
+
+@given(messages=rows_of("messages", 25))
+@settings(max_examples=EXAMPLES)
+def test_messages_are_what_reading_each_gives(machines, messages):
+    check(machines("messages"), messages_of, {"messages": messages})
+
+
+@given(responses=rows_of("responses", 25))
+@settings(max_examples=EXAMPLES)
+def test_feedback_is_the_last_answer_and_those_before(machines, responses):
+    check(machines("feedback"), feedback_of, {"responses": responses})
+
+
+@given(subscriptions=rows_of("subscriptions", 10), incidents=rows_of("incidents", 20))
+@settings(max_examples=EXAMPLES)
+def test_incidents_touch_those_who_were_there(machines, subscriptions, incidents):
+    check(machines("quality"), quality_of, {"subscriptions": subscriptions, "incidents": incidents})
+
+
+@given(subscriptions=rows_of("subscriptions", 15))
+@settings(max_examples=EXAMPLES)
+def test_the_journey_is_what_following_the_terms_gives(machines, subscriptions):
+    check(machines("journey"), journey_of, {"subscriptions": subscriptions})
+
+
+def test_pricing_is_the_price_over_the_use(engine):
+    """Built anew each time: families over other families keep those they are built from."""
+
+    @given(facts=companies())
+    @settings(max_examples=4)
+    def check_prices(facts: Facts) -> None:
+        fill(engine, facts)
+        staged = {table: engine.backend.table(table) for table in ("events", "subscriptions")}
+        tables = {name: by_key(features(name, staged)) for name in ("pricing", "engagement", "subscription", "seats")}
+        for key, row in tables["pricing"].items():
+            mrr = tables["subscription"][key]["sub_mrr_sum"]
+            for n in WINDOWS_DAYS:
+                used = max(tables["engagement"][key][f"eng_active_days_count_{n}d"], 1)
+                expected = None if mrr is None else mrr * n / 30 / used
+                assert differences(row, {f"price_active_day_mean_{n}d": expected}) == {}, key
+
+    check_prices()
