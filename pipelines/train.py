@@ -11,12 +11,13 @@ from churn.explanation.contributions import explain_rows
 from churn.explanation.tables import rank_features
 from churn.integrations.frames import read_matrix
 from churn.integrations.promotion import apply_gate
-from churn.integrations.registry import register_bundle
+from churn.integrations.registry import describe_version, register_bundle
 from churn.integrations.results import StageResult
 from churn.integrations.tracking import stage_run
 from churn.integrations.training_runs import CHAMPION_TAG
 from churn.modeling.experiment import Experiment, run_experiment
 from churn.modeling.leaks import raise_model_alarm
+from pipelines.card import write_card
 from pipelines.champion import beside_champion
 from pipelines.entry import stage_main
 from pipelines.estimators import build_candidates
@@ -49,6 +50,9 @@ def run(settings: ChurnSettings) -> StageResult:
             tracker.table(catalog.to_rows(), "features.json")
             tracker.table(experiment.single_feature_aucs, "single_feature_auc.json")
             version = register_bundle(experiment.bundle, settings, tracker.run_id, experiment.test_rows)
+            card = write_card(experiment, measured, verdict, dataset, settings, version, tracker.run_id)
+            tracker.text(card, "model_card.md")
+            describe_version(settings, version, card)
         status = apply_gate(settings, version, verdict)
         tracker.tag(
             **{CHAMPION_TAG: champion or ""},

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import pickle
 import shutil
 import socket
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
 
 from churn.integrations.registry import CHAMPION
+from churn.integrations.store import sha256_of
 from churn.integrations.tracking import connect
-from tests.pipelines.demo import IGNORED, Demo, run_churn
+from tests.pipelines.demo import IGNORED, Demo, churn_process, run_churn
 
 pytestmark = [pytest.mark.filterwarnings(message) for message in IGNORED]
 NAME = "churn-demo"
@@ -94,6 +98,38 @@ def test_a_damaged_model_file_is_refused_and_never_crashes(
     assert done.code == 3
     assert f"churn-demo version 1: {name} is not the file that was registered" in done.err
     assert "roll back to a former version" in done.err
+
+
+class Planted:
+    """What a pickle would run when it is loaded."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (open, (self.path, "w"))
+
+
+@pytest.mark.usefixtures("unharmed")
+def test_a_pickle_in_place_of_the_model_is_never_run_even_with_every_checksum_right(
+    own_demo: Demo, client: MlflowClient, tmp_path: Path
+) -> None:
+    (model,), (bundle,) = own_demo.models.rglob("model.skops"), own_demo.models.rglob("bundle.json")
+    model.write_bytes(pickle.dumps(Planted(str(tmp_path / "ran"))))
+    content = {**json.loads(bundle.read_text()), "model_sha256": sha256_of(model)}
+    bundle.write_text(json.dumps(content))
+    client.set_model_version_tag(NAME, "1", "bundle.sha256", sha256_of(bundle))
+    done = own_demo.run("score", "--as-of", "latest")
+    assert done.code == 3
+    assert "types we do not trust or this version cannot read" in done.err
+    assert not (tmp_path / "ran").exists()
+
+
+def test_scoring_needs_no_pickle(own_demo: Demo) -> None:
+    words = own_demo.words("--as-of", "latest")
+    done = churn_process("score", *words, env={"MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false"})
+    assert done.code == 0, done.err
+    assert "customers scored" in done.out
 
 
 @pytest.mark.usefixtures("unharmed")

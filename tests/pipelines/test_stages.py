@@ -111,7 +111,17 @@ class TestTracking:
         [
             ("validate", {"validation.json"}),
             ("features", {"features.json"}),
-            ("train", {"features.json", "single_feature_auc.json", "slices.json", "predictions.parquet", "plots"}),
+            (
+                "train",
+                {
+                    "features.json",
+                    "single_feature_auc.json",
+                    "slices.json",
+                    "predictions.parquet",
+                    "model_card.md",
+                    "plots",
+                },
+            ),
             ("explain", {"feature_importance.json", "plots"}),
             ("score", set()),
         ],
@@ -169,6 +179,15 @@ class TestTraining:
         assert table.loc[table["is_protected"], "attribute"].unique().tolist() == ["age_band"]
         assert {"plan", "age_days"} <= set(table["attribute"])
         assert "age_band" not in mlflow.artifacts.load_text(f"runs:/{run_id}/features.json")
+
+    def test_writes_a_card_that_the_registry_shows(self, runs: dict[str, Run], client: MlflowClient) -> None:
+        run = runs["train"]
+        card = mlflow.artifacts.load_text(f"runs:/{run.info.run_id}/model_card.md")
+        assert card.startswith("# Model card: churn-demo, version 1\n")
+        assert "$" not in card and "nan" not in card.split()
+        assert "ends 7 to 37 days after the as-of date" in card and "- protected: age_band = " in card
+        described = client.get_model_version("churn-demo", "1").description
+        assert described == card or (len(described) == 5000 and "(the rest: model_card.md of its run)" in described)
 
     def test_says_what_its_lists_are_worth(self, runs: dict[str, Run]) -> None:
         metrics = runs["train"].data.metrics

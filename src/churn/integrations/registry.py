@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 CHAMPION, CHALLENGER = "champion", "challenger"
 CHECKSUM_TAG = "bundle.sha256"
 GATE_TAG = "gate"
+DESCRIPTION_LIMIT = 5000  # characters that the registry keeps
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,15 @@ def _ensure_name(client: MlflowClient, name: str) -> None:
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
+
+
+def describe_version(settings: ChurnSettings, version: str, card: str) -> None:
+    """Make the card the description of a version; one too long for the registry ends with where the rest is."""
+    client, _ = connect(settings)
+    rest = "\n\n(the rest: model_card.md of its run)"
+    text = card if len(card) <= DESCRIPTION_LIMIT else card[: DESCRIPTION_LIMIT - len(rest)] + rest
+    with store_errors(settings.tracking):
+        client.update_model_version(model_name(settings), version, text)
 
 
 def load_model(settings: ChurnSettings, wanted: str) -> RegisteredModel:

@@ -1,0 +1,83 @@
+"""The card of a freshly registered version, out of what its training run knows."""
+
+from __future__ import annotations
+
+from churn.core.problem import Problem
+from churn.core.settings import ChurnSettings
+from churn.core.strict import build_settings
+from churn.evaluation.card import (
+    calibration_in_words,
+    cohort_in_words,
+    features_in_words,
+    fill_card,
+    label_in_words,
+    leaks_in_words,
+    metrics_table,
+    money_in_words,
+    slices_in_words,
+)
+from churn.evaluation.gate import Verdict
+from churn.integrations.audits import find_audit
+from churn.integrations.layers import Layer
+from churn.integrations.registry import model_name
+from churn.modeling.experiment import Experiment
+from pipelines.composition import ROOT
+from pipelines.measuring import Measurement
+
+TEMPLATE = ROOT / "models" / "model_card_template.md"
+
+
+def write_card(
+    experiment: Experiment, measured: Measurement, verdict: Verdict, dataset: Layer, settings: ChurnSettings,
+    version: str, run_id: str,
+) -> str:  # fmt: skip
+    """Return the card as Markdown."""
+    bundle, report = experiment.bundle, measured.report
+    problem = build_settings(Problem, bundle.problem)
+    tested, dates = experiment.test_dates, dataset.manifest["as_of_dates"]
+    facts = {
+        "name": model_name(settings),
+        "version": version,
+        "model": bundle.model_name,
+        "source": settings.source.name,
+        "run_id": run_id,
+        "fingerprint": dataset.fingerprint,
+        "dates": f"{dates[0]} to {dates[-1]} ({len(dates)})",
+        "last_fit_date": bundle.last_fit_date,
+        "test": f"{report.rows:,} rows of {tested[0]} to {tested[-1]}, {report.positives:,} of which churned",
+        "cohort": cohort_in_words(problem.cohort),
+        "label": _label(problem, settings),
+        "features": features_in_words(bundle.catalog),
+        "interval": f"{settings.evaluation.interval:.0%}",
+        "metrics": metrics_table(report),
+        "calibration": calibration_in_words(report),
+        "gate": "; ".join(verdict.reasons),
+        "money": money_in_words(measured.money, settings.policy.currency, settings.policy.capacity),
+        "slices": slices_in_words(measured.slices, settings.evaluation),
+        "limits": _limits(experiment, dataset, settings),
+        "leaks": leaks_in_words(
+            experiment.single_feature_aucs, settings.evaluation.max_single_feature_auc,
+            find_audit(settings, dataset.fingerprint),
+            is_ready_table=settings.source.kind == "flat", is_split_by_time=settings.split.kind == "temporal",
+        ),
+    }  # fmt: skip
+    return fill_card(TEMPLATE.read_text(encoding="utf-8"), facts)
+
+
+def _label(problem: Problem, settings: ChurnSettings) -> str:
+    if settings.source.kind == "flat":
+        return "the column `churned` of the company's own table"
+    return label_in_words(problem.label, problem.windows)
+
+
+def _limits(experiment: Experiment, dataset: Layer, settings: ChurnSettings) -> str:
+    lines = [
+        "- A reason says what goes with the risk; it does not prove a cause, nor that an offer would help.",
+        f"- Trained on {settings.source.name} alone; not for other companies, nor for customers outside the cohort.",
+        f"- What changed after {experiment.bundle.last_fit_date} (prices, products, markets) it has not seen.",
+    ]
+    off = dataset.manifest["switched_off"]
+    lines += [f"- Without features of {', '.join(off)}: their tables are not there."] if off else []
+    if settings.split.kind == "by_customer":
+        lines.append("- Tested on other customers of the same date: how it ages is not known.")
+    return "\n".join(lines)
