@@ -32,10 +32,13 @@ class WordedSettings(StrictSettings):
 class EventTypeSettings(WordedSettings):
     """A kind of event: its name in words, its cause, and whether more of it can only raise or only lower the risk.
 
-    Without a stated effect, use (`low_engagement`) lowers the risk and anything else may do either.
+    `value_en` and `value_ja` name what an event's value measures ("minutes lost to errors"). Without a stated effect,
+    use (`low_engagement`) lowers the risk and anything else may do either.
     """
 
     effect: Literal["raises", "lowers", "either"] | None = None
+    value_en: str | None = None
+    value_ja: str | None = None
 
     @property
     def direction(self) -> Literal[-1, 0, 1]:

@@ -84,7 +84,11 @@ def describe_kind(
     family, usual_cause = SECTIONS[section]
     entry = read_words()[section][name]
     label = {"en": words.en or kind.replace("_", " "), "ja": words.ja or kind.replace("_", " ")}
-    texts = {key: _labelled(entry[key], label[key[-2:]]) for key in TEXTS}
+    measured = {
+        "en": words.value_en or VALUE_OF["en"].format(label["en"]),
+        "ja": words.value_ja or VALUE_OF["ja"].format(label["ja"]),
+    }
+    texts = {key: _labelled(entry[key], label=label[key[-2:]], measured=measured[key[-2:]]) for key in TEXTS}
     filled = {**entry, **texts}
     for key in ("topic", "value_of", "prior_of"):
         if key in entry:
@@ -116,11 +120,15 @@ def slugs_of(kinds: Sequence[str], taken: Collection[str], setting: str, table: 
     return slugs
 
 
+VALUE_OF: Mapping[str, str] = {"en": "value of {}", "ja": "{}の値"}  # where a source does not say what is measured
 _OPPOSITE: Mapping[int, str | None] = {1: "lowers", -1: "raises", 0: None}
 
 
-def _labelled(template: str, label: str) -> str:
-    return template.replace("{label}", label).replace("{Label}", label[:1].upper() + label[1:])
+def _labelled(template: str, **words: str) -> str:
+    for name, text in words.items():
+        template = template.replace(f"{{{name}}}", text)
+        template = template.replace(f"{{{name.capitalize()}}}", text[:1].upper() + text[1:])
+    return template
 
 
 def _feature(
