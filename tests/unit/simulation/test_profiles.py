@@ -25,6 +25,14 @@ def test_the_source_that_reads_it_has_words_and_a_cause_for_every_event_type(pro
 
 
 @pytest.mark.parametrize("profile", PROFILES)
+def test_the_source_that_reads_it_has_words_for_every_ticket_category_and_the_cause_of_its_texts(profile: str) -> None:
+    settings = stage_settings(profile)
+    for ticket in settings.simulation.tickets:
+        said = settings.source.ticket_categories[ticket.category]
+        assert said.en and said.ja and said.cause == ticket.theme, ticket.category
+
+
+@pytest.mark.parametrize("profile", PROFILES)
 def test_every_cause_shows_in_an_event_type_or_a_kind_of_ticket(profile: str) -> None:
     settings = stage_settings(profile)
     named = {settings.source.event_types[event.name].cause for event in settings.simulation.events}
