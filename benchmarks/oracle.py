@@ -3,7 +3,8 @@
 Usage: python benchmarks/oracle.py [customers]      (default 50,000; default company, default training configuration)
 Prints the share of the oracle's AUC above chance that the model captures, log loss against the oracle's, calibration
 against true probabilities, how often the top cause is the true one overall and per cause beside chance, and which
-drivers of the truth the model's error goes with: what the features miss. The same figures as JSON last.
+drivers of the truth the model's error goes with: what the features miss. `readable_share` is what the same features
+reach when the true probabilities themselves are learned: hardly any model can do better with them. JSON last.
 """
 
 from __future__ import annotations
@@ -16,17 +17,54 @@ import time
 from datetime import date
 from pathlib import Path
 
+import pandas as pd
+from lightgbm import LGBMRegressor
+
+from churn.evaluation.ranking import RankedScore
+from churn.integrations.frames import read_matrix
+from churn.integrations.layers import source_folder
+from churn.modeling.encoding import build_pipeline
+from churn.simulation.answers import read_truth
 from pipelines import features, oracle, score, simulate, train, validate
 from pipelines.composition import compose
+from pipelines.features import ensure_dataset
 from pipelines.simulate import SimulateSettings
 
 AS_OF = date(2024, 4, 29)
+LEARNED_ROWS = 100_000
 TARGETS = {"expected_captured_auc_share": 0.95, "cause_agreement": 0.70}
 FIGURES = (
     "auc", "oracle_auc", "captured_auc_share", "expected_auc", "expected_oracle_auc", "expected_captured_auc_share",
-    "log_loss", "oracle_log_loss", "calibration_error_against_truth", "true_probability_error", "cause_agreement",
-    "cause_base_rate",
+    "readable_share", "log_loss", "oracle_log_loss", "calibration_error_against_truth", "true_probability_error",
+    "cause_agreement", "cause_base_rate",
 )  # fmt: skip
+
+
+def readable_share(settings: SimulateSettings) -> float:
+    """Return the captured share that the same features reach when the true probabilities themselves are learned.
+
+    Learning from who happened to leave can hardly do better with these features: what is missing above it is not in
+    them, what the model lacks below it is lost in the chance of outcomes.
+    """
+    matrix, catalog = read_matrix(ensure_dataset(settings))
+    folder, tables = settings.paths.data / f"{settings.source.name}_truth", source_folder(settings, "raw")
+    kinds = {name: [f.name for f in catalog.features if f.kind == name] for name in ("number", "category")}
+    rows = []
+    for as_of, of_date in matrix.groupby("as_of_date"):
+        truth = read_truth(folder, tables, pd.Timestamp(as_of).date(), settings.windows.horizon_days)
+        rows.append(of_date.merge(truth[["customer_id", "true_probability"]], on="customer_id"))
+    known = pd.concat(rows, ignore_index=True)
+    is_scored = pd.to_datetime(known["as_of_date"]) == pd.Timestamp(AS_OF)
+    past = known[~is_scored].sample(min(LEARNED_ROWS, int((~is_scored).sum())), random_state=0)
+    learner = LGBMRegressor(objective="cross_entropy", n_estimators=400, learning_rate=0.05, num_leaves=15,
+                            min_child_samples=50, colsample_bytree=0.3, reg_lambda=5.0, n_jobs=2,
+                            verbose=-1)  # fmt: skip
+    pipeline = build_pipeline("trees", kinds["number"], kinds["category"], learner)
+    pipeline.fit(past, past["true_probability"].to_numpy())
+    scored = known[is_scored]
+    truth = scored["true_probability"].to_numpy()
+    found, best = RankedScore(pipeline.predict(scored), truth).auc(), RankedScore(truth, truth).auc()
+    return (found - 0.5) / (best - 0.5)
 
 
 def run(customers: int, work: Path) -> dict[str, float]:
@@ -40,7 +78,7 @@ def run(customers: int, work: Path) -> dict[str, float]:
     scoring = settings.scoring.model_copy(update={"as_of": AS_OF, "version": "latest"})
     dated = settings.model_copy(update={"scoring": scoring})
     print(f"score: {score.run(dated).summary}", flush=True)
-    return oracle.run(dated).metrics
+    return oracle.run(dated).metrics | {"readable_share": readable_share(settings)}
 
 
 def _named(metrics: dict[str, float], prefix: str) -> list[tuple[str, float]]:
