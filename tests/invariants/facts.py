@@ -39,7 +39,7 @@ SCHEMAS: Mapping[str, Mapping[str, pa.DataType]] = {
     "tickets": {
         "ticket_id": _TEXT, "customer_id": _TEXT, "opened_at": _TIME, "first_response_at": _TIME, "resolved_at": _TIME,
         "reopened_at": _TIME, "escalated_at": _TIME, "csat": _NUMBER, "csat_at": _TIME, "category": _TEXT,
-        DELAY: pa.int64(),
+        "text": _TEXT, DELAY: pa.int64(),
     },
     "messages": {
         "message_id": _TEXT, "customer_id": _TEXT, "sent_at": _TIME, "opened_at": _TIME, "clicked_at": _TIME,
@@ -47,6 +47,7 @@ SCHEMAS: Mapping[str, Mapping[str, pa.DataType]] = {
     },
     "responses": {
         "response_id": _TEXT, "customer_id": _TEXT, "answered_at": _TIME, "survey": _TEXT, "score": _NUMBER,
+        "text": _TEXT,
         DELAY: pa.int64(),
     },
     "incidents": {
@@ -145,6 +146,9 @@ def _optional(values: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     return st.none() | values
 
 
+_WORDS = st.sampled_from((None, "late", "broken", "dear"))
+
+
 @st.composite
 def _events(draw: st.DrawFn) -> Row:
     at, delay = draw(_WHEN)
@@ -180,6 +184,7 @@ def _tickets(draw: st.DrawFn) -> Row:
         "opened_at": opened,
         **{name: None if gap is None else opened + gap for name, gap in times.items()},
         "csat": draw(_optional(st.integers(1, 5).map(float))),
+        "text": draw(_WORDS),
         "category": draw(st.sampled_from((None, *CATEGORIES, "rest"))),
         DELAY: draw(_DELAY_US),
     }
@@ -208,6 +213,7 @@ def _responses(draw: st.DrawFn) -> Row:
         "answered_at": at,
         "survey": draw(st.sampled_from(("nps", "csat", "ces", "cancellation"))),
         "score": draw(_optional(st.integers(0, 10).map(float))),
+        "text": draw(_WORDS),
         DELAY: delay,
     }
 

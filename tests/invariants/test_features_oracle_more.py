@@ -188,6 +188,16 @@ def journey_of(facts: Mapping[str, list[Row]], day: date) -> Row:
     return out
 
 
+def texts_of(facts: Mapping[str, list[Row]], day: date) -> Row:
+    tickets = [
+        (t["opened_at"], f"tickets:{t['ticket_id']}", t["text"]) for t in known(facts["tickets"], "opened_at", day)
+    ]
+    answers = [a for a in known(facts["responses"], "answered_at", day) if a["survey"] != "cancellation"]
+    told = tickets + [(a["answered_at"], f"responses:{a['response_id']}", a["text"]) for a in answers]
+    lately = sorted(((at, key, text) for at, key, text in told if text and within(at, day, 30)), reverse=True)
+    return {"text_recent_last": " ".join(text for *_, text in lately) or None}
+
+
 @given(events=rows_of("events", 40))
 @settings(max_examples=EXAMPLES)
 def test_rhythm_is_what_the_calendar_shows(machines, events):
@@ -216,6 +226,12 @@ def test_feedback_is_the_last_answer_and_those_before(machines, responses):
 @settings(max_examples=EXAMPLES)
 def test_incidents_touch_those_who_were_there(machines, subscriptions, incidents):
     check(machines("quality"), quality_of, {"subscriptions": subscriptions, "incidents": incidents})
+
+
+@given(tickets=rows_of("tickets", 15), responses=rows_of("responses", 15))
+@settings(max_examples=EXAMPLES)
+def test_texts_are_what_was_written_lately(machines, tickets, responses):
+    check(machines("texts"), texts_of, {"tickets": tickets, "responses": responses})
 
 
 @given(subscriptions=rows_of("subscriptions", 15))

@@ -37,7 +37,7 @@ from tests.invariants.facts import (
 
 FAMILIES = (
     "engagement", "rhythm", "seats", "support", "messages", "feedback", "quality", "subscription", "journey",
-    "payments", "profile",
+    "payments", "profile", "texts",
 )  # fmt: skip
 CALENDAR = (
     "sub_to_renewal_days",

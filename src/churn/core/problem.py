@@ -64,7 +64,7 @@ class WindowSettings(StrictSettings):
 
 FamilyName = Literal[
     "engagement", "rhythm", "seats", "peers", "support", "messages", "feedback", "quality", "subscription", "journey",
-    "pricing", "payments", "profile",
+    "pricing", "payments", "profile", "texts",
 ]  # fmt: skip
 
 
@@ -78,6 +78,7 @@ class FeatureSettings(StrictSettings):
     max_event_types: Annotated[int, Field(ge=1, le=100)] = 12
     ticket_categories: list[str] | None = None
     max_ticket_categories: Annotated[int, Field(ge=0, le=100)] = 8
+    max_text_characters: Annotated[int, Field(ge=50, le=10_000)] = 600
 
 
 class Problem(StrictSettings):

@@ -106,6 +106,7 @@ class SourceSettings(StrictSettings):
     event_types: dict[str, EventTypeSettings] = {}
     ticket_categories: dict[str, TicketCategorySettings] = {}
     seats: str | None = None
+    names_in_texts: list[Annotated[str, Field(min_length=2)]] = []
     lag_hours: dict[str, Annotated[int, Field(ge=0, le=24 * 366)]] = {}
     sentinel_dates: list[date] = []
     earliest_date: date = date(1990, 1, 1)

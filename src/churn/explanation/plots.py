@@ -58,7 +58,7 @@ def _numbers(features: pd.DataFrame, catalog: Catalog) -> np.ndarray:
     columns = []
     for feature in catalog.features:
         values = features[feature.name]
-        codes = values.astype("category").cat.codes if feature.kind == "category" else values
+        codes = values.astype("category").cat.codes if feature.kind != "number" else values
         columns.append(codes.to_numpy(dtype=float))
     return np.column_stack(columns)
 

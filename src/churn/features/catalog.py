@@ -39,7 +39,7 @@ class Feature:
     topic
         Features with one topic tell the same fact: at most one of them becomes a reason.
     kind
-        Number or category.
+        Number, category, or text.
     empty
         Value where the customer has no row in the source table; None stays null.
     value_of, prior_of
@@ -59,7 +59,7 @@ class Feature:
     reason_en: str
     reason_ja: str
     topic: str
-    kind: Literal["number", "category"] = "number"
+    kind: Literal["number", "category", "text"] = "number"
     empty: float | None = None
     value_of: str | None = None
     prior_of: str | None = None

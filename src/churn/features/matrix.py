@@ -29,6 +29,7 @@ from churn.features.rhythm import build_rhythm
 from churn.features.seats import build_seats
 from churn.features.subscription import build_subscription
 from churn.features.support import build_support
+from churn.features.texts import build_texts
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +57,7 @@ FAMILIES: Mapping[str, Family] = {
     "messages": Family(("messages",), build_messages),
     "feedback": Family(("responses.score",), build_feedback),
     "quality": Family(("incidents",), build_quality),
+    "texts": Family((), build_texts),
     "subscription": Family(("subscriptions",), build_subscription),
     "journey": Family(("subscriptions",), build_journey),
     "payments": Family(("payments",), build_payments),

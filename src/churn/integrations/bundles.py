@@ -25,6 +25,7 @@ TRUSTED = [
     "lightgbm.sklearn.LGBMClassifier",
     "churn.modeling.encoding.PlainNumbers",
     "churn.modeling.encoding.signed_log1p",
+    "churn.modeling.topics.TextTopics",
     "churn.modeling.hazard.TimeToChurn",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     "numpy.dtype",

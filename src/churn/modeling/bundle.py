@@ -13,6 +13,8 @@ from sklearn.pipeline import Pipeline
 from churn.core.errors import DataRefused
 from churn.features.catalog import Catalog
 from churn.modeling.calibration import Calibrator, logit
+from churn.modeling.encoding import text_topics
+from churn.modeling.topics import describe_texts
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,14 @@ class Bundle:
         encoded = self.pipeline.named_steps["encode"].transform(self.select(features))
         found: dict[str, np.ndarray] = model.outlook(encoded, probability)
         return found
+
+    def in_words(self, features: pd.DataFrame) -> pd.DataFrame:
+        """Return the features with the words of its strongest topic in place of every text: what may be quoted."""
+        topics = text_topics(self.pipeline.named_steps["encode"])
+        quoted = features.copy(deep=False)
+        for name, part in topics.items():
+            quoted[name] = describe_texts(part, features[[name]])
+        return quoted
 
     def select(self, features: pd.DataFrame) -> pd.DataFrame:
         """Return the model's columns in its order.

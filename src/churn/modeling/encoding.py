@@ -13,6 +13,8 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, StandardScaler
 
+from churn.modeling.topics import TextTopics
+
 RARE = 20
 
 
@@ -44,7 +46,7 @@ class PlainNumbers(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
 
 def build_encoder(
-    encoding: Literal["trees", "linear"], numbers: Sequence[str], categories: Sequence[str]
+    encoding: Literal["trees", "linear"], numbers: Sequence[str], categories: Sequence[str], texts: Sequence[str] = ()
 ) -> ColumnTransformer:
     """Return the unfitted encoder of a feature frame.
 
@@ -52,12 +54,16 @@ def build_encoder(
     and missing ones as -1; one output column per feature, in the order numbers, categories.
     `linear`: numbers imputed by their median, log-compressed and scaled; categories one-hot and centred, rare ones
     together. Every output has mean zero on the fitted rows, so coefficient times value is its exact contribution.
+    Texts become weights of topics, either way.
     """
+    topics = [(f"text:{name}", _topics(encoding), [name]) for name in texts]
     if encoding == "trees":
         codes = OrdinalEncoder(
             handle_unknown="use_encoded_value", unknown_value=-1, encoded_missing_value=-1, dtype=np.float32
         )
-        return ColumnTransformer([("numbers", PlainNumbers(), list(numbers)), ("categories", codes, list(categories))])
+        return ColumnTransformer(
+            [("numbers", PlainNumbers(), list(numbers)), ("categories", codes, list(categories)), *topics]
+        )
     scaled = make_pipeline(
         SimpleImputer(strategy="median", keep_empty_features=True), FunctionTransformer(signed_log1p), StandardScaler()
     )
@@ -65,24 +71,42 @@ def build_encoder(
         OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=RARE, sparse_output=False),
         StandardScaler(with_std=False),
     )
-    return ColumnTransformer([("numbers", scaled, list(numbers)), ("categories", one_hot, list(categories))])
+    return ColumnTransformer([("numbers", scaled, list(numbers)), ("categories", one_hot, list(categories)), *topics])
+
+
+def _topics(encoding: Literal["trees", "linear"]) -> TextTopics | Pipeline:
+    return TextTopics() if encoding == "trees" else make_pipeline(TextTopics(), StandardScaler())
 
 
 def build_pipeline(
-    encoding: Literal["trees", "linear"], numbers: Sequence[str], categories: Sequence[str], estimator: Any
+    encoding: Literal["trees", "linear"],
+    numbers: Sequence[str],
+    categories: Sequence[str],
+    estimator: Any,
+    texts: Sequence[str] = (),
 ) -> Pipeline:
     """Return the unfitted pipeline `encode` -> `model`."""
-    return Pipeline([("encode", build_encoder(encoding, numbers, categories)), ("model", estimator)])
+    return Pipeline([("encode", build_encoder(encoding, numbers, categories, texts)), ("model", estimator)])
 
 
 def feature_of_output(encoder: ColumnTransformer) -> list[str]:
     """Return, for every output column of a fitted encoder, the feature it comes from."""
     numbers, categories = (list(columns) for _, _, columns in encoder.transformers[:2])
     fitted = encoder.named_transformers_["categories"]
+    topics = [name for name, part in text_topics(encoder).items() for _ in range(part.topics)]
     if not categories or not isinstance(fitted, Pipeline):
-        return [*numbers, *categories]
+        return [*numbers, *categories, *topics]
     widths = _widths(fitted[0])
-    return [*numbers, *(name for name, width in zip(categories, widths, strict=True) for _ in range(width))]
+    return [*numbers, *(name for name, width in zip(categories, widths, strict=True) for _ in range(width)), *topics]
+
+
+def text_topics(encoder: ColumnTransformer) -> dict[str, TextTopics]:
+    """Return the fitted topics of every text column."""
+    found = {}
+    for name, part, columns in encoder.transformers_:
+        if name.startswith("text:"):
+            found[str(columns[0])] = part[0] if isinstance(part, Pipeline) else part
+    return found
 
 
 def _widths(fitted: OneHotEncoder) -> list[int]:

@@ -19,6 +19,7 @@ from churn.modeling.calibration import Method, fit_calibrator
 from churn.modeling.encoding import build_pipeline
 from churn.modeling.follow_up import follow_up, known_by
 from churn.modeling.stopping import choose_tree_count
+from churn.modeling.topics import TextTopics
 from churn.snapshots.splits import Fold
 
 TARGET = "churned"
@@ -80,13 +81,14 @@ def fit_bundle(
     """
     used = Catalog([f for f in catalog.features if not candidate.columns or f.name in candidate.columns])
     numbers = [f.name for f in used.features if f.kind == "number"]
-    ordered = Catalog([*(used[n] for n in numbers), *(used[n] for n in used.categories)])
-    pipeline = build_pipeline(candidate.encoding, numbers, used.categories, clone(candidate.estimator))
+    texts = [f.name for f in used.features if f.kind == "text"]
+    ordered = Catalog([used[name] for name in (*numbers, *used.categories, *texts)])
+    pipeline = build_pipeline(candidate.encoding, numbers, used.categories, clone(candidate.estimator), texts)
     rows, target = matrix.loc[fold.fit], matrix.loc[fold.fit, TARGET].to_numpy(dtype=int)
     if getattr(candidate.estimator, "needs_follow_up", False):
         target = follow_up(rows, problem["windows"]["lead_days"], known_by(matrix, fold))
     if candidate.monotone:
-        _constrain(pipeline["model"], [feature.direction for feature in ordered.features])
+        _constrain(pipeline["model"], _directions(ordered))
     if candidate.stopping_rounds is not None:
         chosen = choose_tree_count(pipeline, rows, target, candidate.stopping_rounds)
         pipeline["model"].set_params(**chosen)
@@ -110,12 +112,18 @@ def _constrain(estimator: Any, directions: list[int]) -> None:
     estimator.set_params(**{word: directions})
 
 
+def _directions(catalog: Catalog) -> list[int]:
+    """Return the direction of every output of the encoder for trees; topics of texts may go either way."""
+    own = [feature.direction for feature in catalog.features if feature.kind != "text"]
+    return [*own, *[0] * (TextTopics().topics * (len(catalog.features) - len(own)))]
+
+
 def describe_typical(rows: pd.DataFrame, catalog: Catalog) -> dict[str, Any]:
     """Return the median of each number and the most frequent value of each category, for use in reasons."""
     typical: dict[str, Any] = {}
     for feature in catalog.features:
         values = rows[feature.name].dropna()
-        if len(values):
+        if len(values) and feature.kind != "text":
             typical[feature.name] = float(values.median()) if feature.kind == "number" else str(values.mode().iloc[0])
     return typical
 

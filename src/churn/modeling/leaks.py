@@ -70,6 +70,8 @@ def raise_model_alarm(auc: float, leading: Sequence[str], limit: float) -> None:
 
 
 def _as_numbers(values: pd.Series, target: np.ndarray, kind: str) -> np.ndarray:
+    if kind == "text":
+        return np.zeros(len(values))  # no order to rank by
     if kind == "number":
         numbers = values.to_numpy(dtype=float)
         return np.where(np.isnan(numbers), -np.inf, numbers)

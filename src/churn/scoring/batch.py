@@ -56,7 +56,8 @@ def score_customers(features: pd.DataFrame, bundle: Bundle, policy: PolicySettin
     check_scores(probability, bundle.base_rate)
     mrr = features[MRR].to_numpy(dtype=float) if MRR in features else np.full(len(features), np.nan)
     cause = top_cause(sum_by_cause(explained.values, bundle.catalog))
-    can_tell = tells(features, bundle.catalog, bundle.typical)
+    quoted = bundle.in_words(features)
+    can_tell = tells(quoted, bundle.catalog, bundle.typical)
     chosen = choose_reasons(explained.values, bundle.catalog, policy.reasons, can_tell)
     scores = pd.DataFrame(
         {
@@ -71,8 +72,8 @@ def score_customers(features: pd.DataFrame, bundle: Bundle, policy: PolicySettin
             "mrr_at_risk": probability * mrr,
             "expected_profit": contact_profit(probability, customer_values(mrr, policy.money), policy.money),
             "cause": cause,
-            "reasons_en": write_reasons(chosen, features, bundle.typical, "en"),
-            "reasons_ja": write_reasons(chosen, features, bundle.typical, "ja"),
+            "reasons_en": write_reasons(chosen, quoted, bundle.typical, "en"),
+            "reasons_ja": write_reasons(chosen, quoted, bundle.typical, "ja"),
             "action_en": [CAUSE_TEXTS[c].action_en for c in cause],
             "action_ja": [CAUSE_TEXTS[c].action_ja for c in cause],
             "model_name": mark.name,

@@ -18,6 +18,7 @@ from churn.core.contract import LARGEST, Column, TableContract
 from churn.core.errors import DataRefused
 from churn.core.source import SourceSettings
 from churn.core.suggestions import did_you_mean
+from churn.staging.scrubbing import scrub_text
 
 RULE, NOTE = "broken_rule", "noted"
 MOVED = "clock_moved"
@@ -98,6 +99,7 @@ def _typed(value: Any, column: Column, contract: TableContract, source: SourceSe
         typed, rules = _as_utc(value, column, contract, source)
     else:
         typed, rules = _as_text(value, column)
+        typed = scrub_text(typed, source.names_in_texts) if column.name == "text" else typed
     if column.required:
         rules.append(("null", typed.isnull()))
     return typed, rules

@@ -73,7 +73,7 @@ def test_every_feature_of_every_family_is_named_worded_and_speaks_for_a_cause(en
         "customers": {"customer_id": a, "signed_up_at": day, "seats:number": 3.0, "country:text": "DE"},
         "events": {"customer_id": a, "occurred_at": day, "event_type": "Log In!", "value": 1.0, "user_id": "u"},
         "tickets": {"ticket_id": "T1", "customer_id": a, "opened_at": day, **dict.fromkeys(ticket), "csat": None,
-                    "category": "bug"},
+                    "category": "bug", "text": "broken"},
         "messages": {"message_id": "M", "customer_id": a, "sent_at": day, "opened_at": None, "clicked_at": None,
                      "unsubscribed_at": None},
         "responses": {"response_id": "R", "customer_id": a, "answered_at": day, "survey": "nps", "score": 3.0},
