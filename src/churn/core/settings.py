@@ -176,6 +176,7 @@ class EngineSettings(StrictSettings):
 
     memory_limit: Annotated[str, Field(pattern=r"^\d+(\.\d+)?[KMG]i?B$")] = "4GB"
     threads: Annotated[int, Field(ge=1, le=256)] | None = None
+    rows_per_group: Annotated[int, Field(ge=1)] = 250_000
 
 
 class TrackingSettings(StrictSettings):

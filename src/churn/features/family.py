@@ -19,7 +19,10 @@ KEY = ("customer_id", "as_of_date")
 
 @dataclass(frozen=True)
 class FeatureInputs:
-    """All a family may see: staged tables, the cohort, the grid of dates and the settings; never a label."""
+    """All a family may see: staged tables, the cohort, the grid of dates and the settings; never a label.
+
+    `rows_per_group` bounds how many snapshots are built at a time where memory is tight; None builds all at once.
+    """
 
     staged: Mapping[str, ir.Table]
     snapshots: ir.Table
@@ -28,6 +31,7 @@ class FeatureInputs:
     observation_days: int
     settings: FeatureSettings
     source: SourceSettings
+    rows_per_group: int | None = None
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from churn.features.catalog import Catalog, Feature
 from churn.features.engagement import build_engagement
 from churn.features.family import KEY, FamilyTable, FeatureInputs
 from churn.features.feedback import build_feedback
+from churn.features.groups import build_in_groups, customer_groups
 from churn.features.journey import build_journey
 from churn.features.messages import build_messages
 from churn.features.payments import build_payments
@@ -103,10 +104,11 @@ def _build_families(inputs: FeatureInputs) -> tuple[list[FamilyTable], tuple[str
     """Return the configured families in their order, and the names of those for which something is not there."""
     wanted = inputs.settings.families
     bases = {base for name in wanted if name in DERIVED for base in (*DERIVED[name].bases, *DERIVED[name].extras)}
+    groups = customer_groups(inputs.snapshots, inputs.rows_per_group) if inputs.rows_per_group else ()
     built: dict[str, FamilyTable] = {}
     for name, family in FAMILIES.items():
         if (name in wanted or name in bases) and all(_is_there(need, inputs.staged) for need in family.needs):
-            table = family.build(inputs)
+            table = build_in_groups(family.build, inputs, groups)
             built[name] = FamilyTable(table.table.cache(), table.features) if name in bases else table
     for name, derived in DERIVED.items():
         if name in wanted and all(base in built for base in derived.bases):

@@ -50,9 +50,9 @@ class SegmentPlan:
         return range(-(-self.reach_days // WORD_DAYS))
 
     def calendar(self) -> ir.Table:
-        """Return `day`, `segment_id`, `day_number`, `day_bit`: one row per day that any window covers.
+        """Return `day`, `segment_id`, `day_number`, `day_bit`, `on_time`: one row per day that any window covers.
 
-        Days are numbered from 1970; the last day of a segment is bit 0.
+        Days are numbered from 1970; the last day of a segment is bit 0. `on_time` is the first as-of date after it.
         """
         rows = [
             {
@@ -60,12 +60,12 @@ class SegmentPlan:
                 "segment_id": number,
                 "day_number": (day - EPOCH).days,
                 "day_bit": 1 << (self.segments[number].end - day).days - 1,
+                "on_time": min(d for d in self.as_of_dates if d > day),
             }
             for day, number in segment_days(self.segments)
         ]
-        return ibis.memtable(
-            rows, schema={"day": "date", "segment_id": "int32", "day_number": "int32", "day_bit": "int64"}
-        )
+        schema = {"day": "date", "segment_id": "int32", "day_number": "int32", "day_bit": "int64", "on_time": "date"}
+        return ibis.memtable(rows, schema=schema)
 
     def membership(self) -> ir.Table:
         """Return `as_of_date`, `segment_id`, one 0/1 flag per look-back, and by how much day bits are shifted.
@@ -85,11 +85,11 @@ class SegmentPlan:
         return ibis.memtable(rows, schema={"as_of_date": "date", "segment_id": "int32", **flags})
 
     def first_dates(self) -> ir.Table:
-        """Return `visible_from`, `seen_from`: the first as-of date on or after each day up to the last one."""
+        """Return `late_from`, `seen_from`: the first as-of date on or after each day up to the last one."""
         start = self.segments[0].start
         days = [days_before(self.as_of_dates[-1], back) for back in range((self.as_of_dates[-1] - start).days + 1)]
-        rows = [{"visible_from": day, "seen_from": min(d for d in self.as_of_dates if d >= day)} for day in days]
-        return ibis.memtable(rows, schema={"visible_from": "date", "seen_from": "date"})
+        rows = [{"late_from": day, "seen_from": min(d for d in self.as_of_dates if d >= day)} for day in days]
+        return ibis.memtable(rows, schema={"late_from": "date", "seen_from": "date"})
 
     def count_days(self, rows: ir.Table, look: Lookback) -> ir.NumericValue:
         """Return the active days of a look-back out of the words of day bits in `rows`."""
@@ -115,7 +115,10 @@ def exact_value(value: ir.NumericValue) -> ir.NumericValue:
 
 
 def mark_days(events: ir.Table, plan: SegmentPlan) -> ir.Table:
-    """Return `customer_id`, `event_type`, `day`, `visible_from` and `value` of each event.
+    """Return `customer_id`, `event_type`, `day`, `late_from` and `value` of each event.
+
+    `late_from` is the first date on which a fact counts, null where that is the day after it, as for most; then no
+    arithmetic of instants is needed.
 
     Only the days that some window covers are read.
     """
@@ -124,20 +127,14 @@ def mark_days(events: ir.Table, plan: SegmentPlan) -> ir.Table:
         events.occurred_at >= ibis.literal(first).cast("timestamp(6)"),
         events.occurred_at < ibis.literal(last).cast("timestamp(6)"),
     )
+    visible_from = first_visible_date(covered.occurred_at, covered[DELAY]).cast("date")
     return covered.select(
         "customer_id",
         "event_type",
         day=covered.occurred_at.date(),
-        visible_from=_visible_from(covered),
+        late_from=(covered[DELAY] == 0).ifelse(ibis.null("date"), visible_from),
         value=exact_value(covered["value"]) if "value" in covered.columns else ibis.null("float64"),
     )
-
-
-def _visible_from(events: ir.Table) -> ir.DateValue:
-    """Return the first visible date; most facts are known at once, which costs no arithmetic of instants."""
-    next_day = (events.occurred_at.date() + ibis.interval(days=1)).cast("date")
-    late = first_visible_date(events.occurred_at, events[DELAY]).cast("date")
-    return (events[DELAY] == 0).ifelse(next_day, late)
 
 
 def sum_segments(
@@ -169,7 +166,7 @@ def sum_segments(
     today = days_between(ibis.literal(EPOCH), summed.as_of_date)
     return summed.mutate(
         **{f"{look.name}__days": plan.count_days(summed, look) for look in plan.lookbacks},
-        **{name.replace("last", "since"): today - summed[name] for name in lasts},
+        **{name.replace("last", "since"): today - summed[name].nullif(0) for name in lasts},
     ).drop(lasts)
 
 
@@ -177,7 +174,9 @@ def _per_segment(
     facts: ir.Table, plan: SegmentPlan, event_types: Sequence[str], value_types: Sequence[str]
 ) -> ir.Table:
     """Return one row per customer, segment and first date that sees it."""
-    placed = facts.join(plan.calendar(), "day").join(plan.first_dates(), "visible_from")
+    placed = facts.join(plan.calendar(), "day").left_join(plan.first_dates(), "late_from")
+    seen_from = placed.late_from.isnull().ifelse(placed.on_time, placed.seen_from)
+    placed = placed.mutate(seen_from=seen_from)  # null, so never seen, where that is after the last date
     is_type = [placed.event_type == name for name in event_types]
 
     def count(where: ir.BooleanValue | None = None) -> ir.NumericValue:
@@ -193,7 +192,7 @@ def _per_segment(
             for i, name in enumerate(event_types)
             if name in value_types
         },
-        **{f"last{i}": placed.day_number.max(where=match) for i, match in enumerate(is_type)},
+        **{f"last{i}": match.ifelse(placed.day_number, 0).max() for i, match in enumerate(is_type)},
     )
 
 

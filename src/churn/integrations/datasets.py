@@ -119,7 +119,10 @@ def features_on(
 
     def inputs(of: ChurnSettings) -> FeatureInputs:
         grid = grid_table(dates, of.windows, of.label)
-        return FeatureInputs(tables, snapshots, grid, dates, of.windows.observation_days, of.features, of.source)
+        return FeatureInputs(
+            tables, snapshots, grid, dates, of.windows.observation_days, of.features, of.source,
+            of.engine.rows_per_group,
+        )  # fmt: skip
 
     chosen = settings.model_copy(update={"features": complete_settings(inputs(settings))})
     return build_features(inputs(chosen)), chosen
