@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import NamedTuple
 
 import ibis
@@ -37,7 +38,7 @@ def customer_groups(snapshots: ir.Table, rows_per_group: int) -> tuple[CustomerR
     placed = counted.mutate(number=((counted.rows.sum().over(in_order) - 1) // rows_per_group).cast("int64"))
     firsts = placed.group_by("number").agg(first=placed.customer_id.min()).order_by("number").to_pyarrow()
     bounds = [None, *firsts["first"].to_pylist()[1:], None]
-    return tuple(CustomerRange(first, until) for first, until in zip(bounds, bounds[1:], strict=False))
+    return tuple(CustomerRange(first, until) for first, until in pairwise(bounds))
 
 
 def build_in_groups(
