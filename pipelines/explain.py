@@ -7,7 +7,6 @@ import logging
 from churn.core.settings import ChurnSettings
 from churn.explanation.causes import sum_by_cause
 from churn.explanation.contributions import explain_rows
-from churn.explanation.plots import plot_causes, plot_contributions
 from churn.explanation.tables import rank_features, to_long, unseen_rows
 from churn.integrations.explanations import write_explanations
 from churn.integrations.frames import read_matrix
@@ -22,6 +21,8 @@ log = logging.getLogger(__name__)
 
 def run(settings: ChurnSettings) -> StageResult:
     """Explain a sample of the rows that the version has not learned from."""
+    from churn.explanation.plots import plot_causes, plot_contributions  # shap takes seconds to import
+
     result = StageResult()
     dataset = ensure_dataset(settings)
     with stage_run("explain", settings) as tracker:

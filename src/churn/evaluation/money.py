@@ -12,16 +12,19 @@ measuring classification performance of customer churn prediction models (EMPC).
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 from scipy.special import betainc
 from sklearn.isotonic import isotonic_regression
 
 from churn.core.settings import MoneySettings, PolicySettings
+from churn.evaluation.figures import new_figure
 from churn.evaluation.ranking import rank_within_dates
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 MRR = "sub_mrr_sum"  # the feature that holds what a customer pays a month
 CURVE_POINTS = 400
@@ -125,7 +128,7 @@ def profit_curve(rows: pd.DataFrame, probability: np.ndarray, value: np.ndarray,
 
 def plot_profit(curve: pd.DataFrame, capacity: int, currency: str) -> Figure:
     """Return the profit curve: money per list by its length, expected and earned."""
-    figure = Figure(figsize=(6.4, 5.2), layout="constrained")
+    figure = new_figure(6.4, 5.2)
     axes = figure.subplots()
     axes.plot(curve["list_size"], curve["expected"], color="#1f6fb2", label="expected")
     axes.plot(curve["list_size"], curve["earned"], color="#3a9d5d", label="earned, given who left")

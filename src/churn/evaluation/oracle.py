@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 
+from churn.evaluation.figures import new_figure
 from churn.evaluation.ranking import RankedScore
 from churn.evaluation.reliability import equal_mass_bins, row_losses
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 TOP_SHARE = 0.1
 SMALLEST = 1e-6  # log-odds of less would drown everything else
@@ -125,7 +129,7 @@ def _correlation(left: np.ndarray, right: np.ndarray, weights: np.ndarray) -> fl
 
 def plot_truth(report: OracleReport) -> Mapping[str, Figure]:
     """Return the pictures of a report: `oracle_calibration` and `oracle_causes`."""
-    figure = Figure(figsize=(6.4, 5.2), layout="constrained")
+    figure = new_figure(6.4, 5.2)
     axes = figure.subplots()
     table = report.calibration
     axes.plot(table["predicted"], table["truth"], "o-", color="#1f6fb2", label="model")
@@ -134,7 +138,7 @@ def plot_truth(report: OracleReport) -> Mapping[str, Figure]:
     axes.set(title="Calibration against the truth", xlabel="predicted probability", ylabel="mean true probability")
     axes.legend()
     shares = report.confusion.div(report.confusion.sum(axis=1), axis=0)
-    causes = Figure(figsize=(8.4, 6.4), layout="constrained")
+    causes = new_figure(8.4, 6.4)
     grid = causes.subplots()
     image = grid.imshow(shares.to_numpy(), cmap="Blues", vmin=0, vmax=1)
     grid.set_xticks(range(len(shares.columns)), shares.columns, rotation=60, ha="right")

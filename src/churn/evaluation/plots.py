@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 from sklearn.metrics import precision_recall_curve, roc_curve
 
+from churn.evaluation.figures import new_figure
 from churn.evaluation.ranking import rank_within_dates
 from churn.evaluation.reliability import equal_mass_bins, reliability_table
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 COLOURS = ("#1f6fb2", "#d1495b", "#7a7a7a", "#3a9d5d", "#e08e0b", "#7b4fa3")
 POINTS = 2000
 
 
 def _figure(title: str, x: str, y: str) -> tuple[Figure, object]:
-    figure = Figure(figsize=(6.4, 5.2), layout="constrained")
+    figure = new_figure(6.4, 5.2)
     axes = figure.subplots()
     axes.set(title=title, xlabel=x, ylabel=y)
     axes.grid(alpha=0.25)

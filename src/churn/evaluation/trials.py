@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.figure import Figure
+
+from churn.evaluation.figures import new_figure
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 BLUE, RED, GREY = "#1f6fb2", "#d1495b", "#7a7a7a"
 
@@ -46,7 +50,7 @@ def _text(value: Any) -> str:
 
 def plot_history(values: Mapping[int, float], default: float, metric: str, is_falling: bool) -> Figure:
     """Return the metric of every complete trial, the best so far, and the default."""
-    figure = Figure(figsize=(7.2, 4.6), layout="constrained")
+    figure = new_figure(7.2, 4.6)
     axes = figure.subplots()
     numbers, found = list(values), np.array(list(values.values()))
     best = np.minimum.accumulate(found) if is_falling else np.maximum.accumulate(found)
@@ -60,7 +64,7 @@ def plot_history(values: Mapping[int, float], default: float, metric: str, is_fa
 
 def plot_importance(importance: Mapping[str, float], metric: str) -> Figure:
     """Return how much of the metric's variance each parameter explains."""
-    figure = Figure(figsize=(7.2, 0.5 * len(importance) + 1.6), layout="constrained")
+    figure = new_figure(7.2, 0.5 * len(importance) + 1.6)
     axes = figure.subplots()
     ordered = sorted(importance.items(), key=lambda item: item[1])
     axes.barh([name for name, _ in ordered], [share for _, share in ordered], color=BLUE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ibis
 import ibis.expr.types as ir
@@ -23,10 +23,12 @@ from churn.features.matrix import FeatureTable, build_features, complete_setting
 from churn.integrations.engine import Engine
 from churn.integrations.frames import to_frame
 from churn.integrations.layers import ATTRIBUTES, Layer, open_tables
-from churn.modeling.bundle import Bundle
 from churn.snapshots.cohort import EXCLUDED, build_candidates, build_snapshots
 from churn.snapshots.grid import check_as_of_date, choose_as_of_dates, grid_table, measure_coverage
 from churn.snapshots.labels import LEFT_OUT, build_labels
+
+if TYPE_CHECKING:
+    from churn.modeling.bundle import Bundle
 
 MATRIX_ORDER = ("as_of_date", "customer_id")
 

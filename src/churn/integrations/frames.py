@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import ibis.expr.types as ir
+import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from churn.features.catalog import Catalog
@@ -15,11 +17,23 @@ from churn.integrations.layers import ATTRIBUTES, Layer
 def read_matrix(dataset: Layer) -> tuple[pd.DataFrame, Catalog]:
     """Return the labelled rows of a data set's matrix and its catalogue.
 
-    Grain customer x as-of date, in that order of dates; `as_of_date` is a timestamp, `churned` 0 or 1.
+    Grain customer x as-of date, in that order of dates; `as_of_date` is a timestamp, `churned` 0 or 1. Numbers of the
+    catalogue come last, in single precision and as one block, read column by column: two million rows of 120 features
+    take one gigabyte, and never two.
     """
-    frame = read_frame(dataset.path("matrix"))
-    labelled = frame[frame["churned"].notna()].reset_index(drop=True)
-    return labelled.assign(churned=labelled["churned"].astype(int)), Catalog.from_rows(dataset.manifest["catalog"])
+    catalog = Catalog.from_rows(dataset.manifest["catalog"])
+    file = pq.ParquetFile(dataset.path("matrix"))
+    numbers = [feature.name for feature in catalog.features if feature.kind == "number"]
+    frame = file.read(columns=[name for name in file.schema_arrow.names if name not in set(numbers)]).to_pandas()
+    is_labelled = frame["churned"].notna().to_numpy()
+    block = np.empty((len(numbers), int(is_labelled.sum())), dtype=np.float32)
+    for position, name in enumerate(numbers):
+        block[position] = file.read(columns=[name]).column(0).cast(pa.float32(), safe=False).to_numpy()[is_labelled]
+    labelled = frame[is_labelled].reset_index(drop=True)
+    labelled = labelled.assign(
+        churned=labelled["churned"].astype(int), as_of_date=pd.to_datetime(labelled["as_of_date"])
+    )
+    return pd.concat([labelled, pd.DataFrame(block.T, columns=numbers, copy=False)], axis=1), catalog
 
 
 def read_attributes(dataset: Layer, rows: pd.DataFrame) -> pd.DataFrame:

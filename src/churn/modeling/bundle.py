@@ -98,5 +98,6 @@ def raw_score_of(pipeline: Pipeline, features: pd.DataFrame) -> np.ndarray:
     if hasattr(model, "booster_"):
         return np.asarray(model.booster_.predict(encoded, raw_score=True), dtype=float)
     if hasattr(model, "decision_function"):
-        return np.asarray(model.decision_function(encoded), dtype=float)
+        exact = np.asarray(encoded, dtype=float) if hasattr(model, "coef_") else encoded
+        return np.asarray(model.decision_function(exact), dtype=float)
     return logit(np.asarray(model.predict_proba(encoded), dtype=float)[:, 1])

@@ -19,8 +19,10 @@ RARE = 20
 
 
 def signed_log1p(values: np.ndarray) -> np.ndarray:
-    """Return sign(x) * log(1 + |x|): counts and amounts with long tails become comparable."""
-    return np.asarray(np.sign(values) * np.log1p(np.abs(values)))
+    """Return sign(x) * log(1 + |x|): counts and amounts with long tails become comparable. One copy, no more."""
+    logs = np.abs(values)
+    np.log1p(logs, out=logs)
+    return np.asarray(np.copysign(logs, values, out=logs))
 
 
 class PlainNumbers(TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -65,7 +67,9 @@ def build_encoder(
             [("numbers", PlainNumbers(), list(numbers)), ("categories", codes, list(categories)), *topics]
         )
     scaled = make_pipeline(
-        SimpleImputer(strategy="median", keep_empty_features=True), FunctionTransformer(signed_log1p), StandardScaler()
+        SimpleImputer(strategy="median", keep_empty_features=True),
+        FunctionTransformer(signed_log1p),
+        StandardScaler(copy=False),  # what it gets is already a copy
     )
     one_hot = make_pipeline(
         OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=RARE, sparse_output=False),

@@ -4,6 +4,7 @@ from datetime import date
 from pathlib import Path
 
 import ibis
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -38,6 +39,13 @@ def test_the_matrix_holds_the_rows_whose_outcome_is_known(dataset: Layer) -> Non
     assert matrix["churned"].dtype.kind == "i"
     assert list(matrix.index) == [0, 1]
     assert catalog.names == ["plan"]
+
+
+def test_numbers_are_one_block_in_single_precision_and_missing_ones_stay_missing(dataset: Layer) -> None:
+    catalog = [make_feature("x").__dict__]
+    matrix, _ = read_matrix(Layer(dataset.folder, {"fingerprint": "f", "catalog": catalog}))
+    assert matrix["x"].dtype == np.float32
+    assert matrix["x"].isna().tolist() == [False, True]
 
 
 def test_the_catalogue_comes_back_as_it_was_written() -> None:

@@ -1,0 +1,157 @@
+"""What the train stage costs beside the fits inside it, its memory, and how fast a command starts.
+
+Usage: python benchmarks/train.py [rows] [features]      (default 200,000 x 120; the large case is 2,000,000 x 120)
+A flat table of that size takes the real path: validate, features, train. The fits are timed where they happen, inside
+the run, so that the ratio compares one run with itself.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+DATES = 12
+GIB = 1024**2
+TARGETS = {
+    "ratio": "<= 1.3",
+    "log_run": "< 2 s",
+    "help": "< 0.5 s",
+    "start": "< 2.5 s",
+    "peak_gib": "< 6 (2 million rows)",
+}
+
+
+def write_table(path: Path, rows: int, features: int) -> None:
+    """Write a flat table: customers on twelve dates, numbers of which a tenth tell something, one in ten missing."""
+    signal = " + ".join(f"coalesce(x{n}, 0)" for n in range(0, features, 10))
+    columns = ", ".join(
+        f"CASE WHEN hash(i, {n}, 1) % 10 > 0 THEN (hash(i, {n}) % 10000) / 5000.0 - 1 END AS x{n}"
+        for n in range(features)
+    )
+    duckdb.sql(
+        f"COPY (SELECT *, CAST(random() < 1 / (1 + exp(3 - ({signal}) / 2)) AS INTEGER) AS churned FROM "
+        f"(SELECT 'c' || (i // {DATES}) AS customer_id, "
+        f"DATE '2024-01-01' + CAST(30 * (i % {DATES}) AS INTEGER) AS as_of_date, {columns} "
+        f"FROM range({rows}) t(i))) TO '{path}' (FORMAT parquet)"
+    )
+
+
+def describe_source(work: Path, features: int) -> list[str]:
+    """Write the source of that table and return the words that choose it."""
+    content = {
+        "name": "bench", "kind": "flat", "time_zone": "UTC", "recency_column": "x0",
+        "inputs": {"raw": {"path": f"{work}/table.parquet"}}, "tables": {"matrix": "SELECT * FROM raw"},
+        "attributes": {f"x{n}": {"role": "number"} for n in range(features)},
+    }  # fmt: skip
+    (work / "conf" / "source").mkdir(parents=True)
+    (work / "conf" / "source" / "bench.yaml").write_text(json.dumps(content))
+    split = ["windows.lead_days=0", "windows.embargo_days=30", "split.test_dates=2", "split.calibration_dates=2"]
+    folders = [f"paths.{name}={work}/{name}" for name in ("data", "models", "runs")]
+    return ["--config-dir", f"{work}/conf", "source=bench", *split, *folders]
+
+
+class Clock:
+    """Seconds spent inside wrapped functions."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    def wrap(self, owner: Any, name: str, label: str) -> None:
+        """Time every call of a method."""
+        inner: Callable[..., Any] = getattr(owner, name)
+
+        def timed(*arguments: Any, **options: Any) -> Any:
+            began = time.perf_counter()
+            try:
+                return inner(*arguments, **options)
+            finally:
+                self.seconds[label] = self.seconds.get(label, 0.0) + time.perf_counter() - began
+
+        setattr(owner, name, timed)
+
+
+def train_here(overrides: list[str]) -> dict[str, float]:
+    """Train in this process and return seconds: the stage, the fits inside it, and what logging took."""
+    from lightgbm import LGBMClassifier
+    from sklearn.compose import ColumnTransformer
+    from sklearn.linear_model import LogisticRegression
+
+    from pipelines import train
+
+    clock = Clock()
+    for owner, name in ((LGBMClassifier, "fit"), (LogisticRegression, "fit"), (ColumnTransformer, "fit_transform")):
+        clock.wrap(owner, name, f"fit {owner.__name__}")
+    clock.wrap(train, "register_bundle", "register")
+    clock.wrap(train, "log_measurement", "log")
+    began = time.perf_counter()
+    code = train.main(overrides)
+    stage = time.perf_counter() - began
+    if code:
+        raise SystemExit(code)
+    fits = sum(seconds for name, seconds in clock.seconds.items() if name.startswith("fit "))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / GIB
+    return {"stage": stage, "fits": fits, "ratio": stage / fits, "log_run": clock.seconds["register"], "peak_gib": peak,
+            **clock.seconds}  # fmt: skip
+
+
+def output_of(*command: str) -> str:
+    """Return what a command prints; it must end well."""
+    done = subprocess.run([sys.executable, *command], check=False, text=True, stdout=subprocess.PIPE)
+    if done.returncode:
+        raise SystemExit(f"{' '.join(command[:3])} ended with {done.returncode}")
+    return done.stdout
+
+
+def seconds_of(*command: str) -> float:
+    """Return the best of three runs of a command, in seconds."""
+    taken = []
+    for _ in range(3):
+        began = time.perf_counter()
+        subprocess.run([sys.executable, *command], check=False, capture_output=True, env={**os.environ})
+        taken.append(time.perf_counter() - began)
+    return min(taken)
+
+
+def main(arguments: list[str]) -> int:
+    """Build the table, train in a process of its own, and print one table and the same figures as JSON."""
+    if arguments[:1] == ["--train"]:
+        print(json.dumps(train_here(json.loads(arguments[1]))))
+        return 0
+    rows, features = (int(arguments[n]) if len(arguments) > n else default for n, default in ((0, 200_000), (1, 120)))
+    with tempfile.TemporaryDirectory() as folder:
+        work = Path(folder)
+        write_table(work / "table.parquet", rows, features)
+        overrides = describe_source(work, features)
+        for stage in ("validate", "features"):
+            done = subprocess.run(
+                [sys.executable, "-m", "churn.cli", stage, *overrides], check=False, text=True, capture_output=True
+            )
+            print((done.stdout.splitlines() or [""])[-1], done.stderr, flush=True)
+        trained = subprocess.run(
+            [sys.executable, __file__, "--train", json.dumps(overrides)], check=True, text=True, capture_output=True
+        )
+        print(trained.stdout, end="")
+        figures = json.loads(trained.splitlines()[-1])
+        figures["help"] = seconds_of("-m", "churn.cli", "--help")
+        figures["start"] = seconds_of(
+            "-m", "churn.cli", "train", "windows.lead_days=-1"
+        )  # refused once all is imported
+    print(f"\n{rows:,} rows x {features} features\n\n| figure | value | wanted |\n|---|---|---|")
+    for name, value in figures.items():
+        print(f"| {name} | {value:.2f} | {TARGETS.get(name, '')} |")
+    print(json.dumps(figures))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
