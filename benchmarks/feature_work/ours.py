@@ -1,0 +1,54 @@
+"""The project's own way: `build_features` as the stages call it, by Ibis on the embedded engine, to Parquet."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pyarrow as pa
+
+from benchmarks.feature_work.work import EVENT_TYPES, OBSERVATION_DAYS, VALUE_TYPES, WINDOWS_DAYS, Work, snapshots
+from churn.core.problem import FeatureSettings, LabelSettings, WindowSettings
+from churn.core.settings import EngineSettings
+from churn.core.source import InputSettings, SourceSettings
+from churn.features.family import FeatureInputs
+from churn.features.matrix import build_features
+from churn.integrations.engine import open_engine
+from churn.integrations.store import write_table
+from churn.snapshots.grid import grid_table
+
+WINDOWS = WindowSettings(
+    lead_days=7, horizon_days=30, embargo_days=37, cadence_days=30, observation_days=OBSERVATION_DAYS
+)
+LABEL = LabelSettings(kind="contractual")
+FEATURES = FeatureSettings(
+    families=["engagement", "support"],
+    windows_days=list(WINDOWS_DAYS),
+    event_types=list(EVENT_TYPES),
+    value_types=list(VALUE_TYPES),
+)
+SOURCE = SourceSettings(
+    name="work",
+    inputs={"any": InputSettings(path="any.csv")},
+    tables={"customers": "SELECT * FROM any", "events": "SELECT * FROM any"},
+    time_zone="UTC",
+)
+
+
+def build_ours(work: Work, folder: Path, out: Path, memory_limit: str) -> float:
+    """Write the features as a data set has them, in order of date and customer; return the seconds it took."""
+    settings = EngineSettings(memory_limit=memory_limit)
+    with open_engine(settings, out.parent) as engine:
+        staged = {
+            name: engine.backend.read_parquet(folder / f"{name}.parquet", table_name=f"stg_{name}")
+            for name in ("customers", "events", "tickets")
+        }
+        cohort = engine.backend.create_table("snapshots", pa.concat_tables(list(snapshots(work, folder))))
+        began = time.perf_counter()
+        grid = grid_table(work.as_of_dates, WINDOWS, LABEL)
+        inputs = FeatureInputs(
+            staged, cohort, grid, work.as_of_dates, OBSERVATION_DAYS, FEATURES, SOURCE, settings.rows_per_group
+        )
+        table = build_features(inputs).table.order_by(["as_of_date", "customer_id"])
+        write_table(engine, table, out)
+        return time.perf_counter() - began
