@@ -232,3 +232,14 @@ def test_a_company_without_optional_tables_gets_what_its_tables_allow(engine, co
     dataset = build_point_in_time_dataset(engine, read_staged(settings), settings)
     assert dataset.facts["switched_off"] == ["engagement", "peers", "support", "payments"]
     assert {f["family"] for f in dataset.facts["catalog"]} == {"subscription", "profile"}
+
+
+def test_customers_built_in_groups_give_the_same_bytes_as_all_at_once(engine, company: Company):
+    settings, layers = settings_of(company), []
+    wanted = settings.features.model_copy(update={"families": [*FAMILIES, "rhythm", "journey"]})
+    for rows in (1_000_000, 2):
+        limits = settings.engine.model_copy(update={"rows_per_group": rows})
+        of = settings.model_copy(update={"engine": limits, "features": wanted})
+        layer = written(engine, of, build_point_in_time_dataset(engine, read_staged(of), of))
+        layers.append(layer.path("features").read_bytes())
+    assert layers[0] == layers[1]
