@@ -117,9 +117,9 @@ def main(words: list[str]) -> int:
     figures = {}
     with tempfile.TemporaryDirectory() as work:
         if customers:
-            figures["simulated"] = run("simulated", ["experiment=oracle"], Path(work), customers)
+            figures["simulated"] = run("simulated", ["experiment=oracle", "features=all"], Path(work), customers)
         for name in (word for word in words if not word.isdigit()):
-            figures[name] = run(name, [f"experiment={name}"], Path(work))
+            figures[name] = run(name, [f"experiment={name}", "features=all"], Path(work))
     print(json.dumps({name: [asdict(line) for line in lines] for name, lines in figures.items()}))
     return 0
 
