@@ -172,11 +172,14 @@ class AuditSettings(StrictSettings):
 
 
 class EngineSettings(StrictSettings):
-    """The embedded engine's limits."""
+    """Which engine runs expressions, and its limits: DuckDB's memory and threads, or Spark's address and options."""
 
+    kind: Literal["duckdb", "spark"] = "duckdb"
     memory_limit: Annotated[str, Field(pattern=r"^\d+(\.\d+)?[KMG]i?B$")] = "4GB"
     threads: Annotated[int, Field(ge=1, le=256)] | None = None
     rows_per_group: Annotated[int, Field(ge=1)] = 250_000
+    master: str = "local[2]"
+    options: dict[str, str] = {}
 
 
 class TrackingSettings(StrictSettings):

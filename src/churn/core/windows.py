@@ -140,6 +140,11 @@ def days_between(earlier: Any, later: Any) -> Any:
     return later.delta(earlier, unit="day")
 
 
+def hours_between(earlier: Any, later: Any) -> Any:
+    """Return hours, with fractions to the second, from one Ibis timestamp to a later one."""
+    return (later.epoch_seconds() - earlier.epoch_seconds()).cast("float64") / 3600.0
+
+
 def days_before_expression(day: Any, days: int) -> Any:
     """Return the Ibis date `days` before an Ibis date."""
     return day - ibis.interval(days=days)

@@ -13,7 +13,7 @@ import ibis
 import ibis.expr.types as ir
 
 from churn.core.contract import DELAY
-from churn.core.windows import days_between, first_visible_date
+from churn.core.windows import days_between, first_visible_date, hours_between
 from churn.features.family import KEY, FamilyTable, FeatureInputs, Measure, is_within
 from churn.features.words import describe
 
@@ -132,8 +132,8 @@ def _outages(days: int) -> Callable[[ir.Table], Any]:
 
 
 def _hours_down(rows: ir.Table) -> Any:
-    minutes = rows.ended_at.delta(rows.started_at, unit="minute")
-    return minutes.sum(where=rows.has_begun & (rows.kind == "outage")).fill_null(0) / 60.0
+    hours = hours_between(rows.started_at, rows.ended_at)
+    return hours.sum(where=rows.has_begun & (rows.kind == "outage")).fill_null(0.0)
 
 
 def _since(kind: str, reach: int) -> Callable[[ir.Table], Any]:

@@ -10,7 +10,7 @@ import ibis
 import ibis.expr.types as ir
 
 from churn.core.source import TicketCategorySettings
-from churn.core.windows import days_between
+from churn.core.windows import days_between, hours_between
 from churn.features.family import FamilyTable, FeatureInputs, Measure, aggregate_measures, facts_as_of, is_within
 from churn.features.words import describe, describe_kind, slugs_of
 
@@ -73,7 +73,7 @@ def _over_window(there: set[str], days: int) -> dict[str, Callable[[ir.Table], A
     """Return what is measured over a window, as far as the company's columns allow."""
 
     def hours(t: ir.Table, end: str) -> Any:
-        return (t[end].delta(t.opened_at, unit="minute") / 60.0).mean(where=is_within(t, "opened_at", days))
+        return hours_between(t.opened_at, t[end]).mean(where=is_within(t, "opened_at", days))
 
     given = "csat_at" if "csat_at" in there else "resolved_at"
     needs: dict[str, tuple[set[str], Callable[[ir.Table], Any]]] = {

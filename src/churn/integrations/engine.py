@@ -1,4 +1,4 @@
-"""The embedded engine: an Ibis connection to DuckDB with limits, UTC, and a scratch folder of its own."""
+"""Where expressions run: DuckDB inside this process, or Spark; each with UTC and a scratch folder of its own."""
 
 from __future__ import annotations
 
@@ -8,18 +8,43 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import ibis
+import ibis.expr.types as ir
 
 from churn.core.settings import EngineSettings
 
 log = logging.getLogger(__name__)
 
 
+class Engine(Protocol):
+    """What a stage needs of an engine. Its scratch folder vanishes at the end."""
+
+    @property
+    def backend(self) -> Any:
+        """Return the Ibis backend that runs expressions."""
+
+    @property
+    def scratch(self) -> Path:
+        """Return the folder for spills and transcoded files."""
+
+    def run(self, sql: str) -> Any:
+        """Run a statement of DuckDB, the engine of all that is not an expression, and return all its rows."""
+
+    def define(self, name: str, select: str) -> ir.Table:
+        """Make a view of a SELECT over views, replacing one of that name, and return it as an expression."""
+
+    def write(self, table: ir.Table, path: Path) -> None:
+        """Write an expression as Parquet: one file, or a folder of parts in the order of the rows."""
+
+    def interrupt(self) -> None:
+        """End the running query at once; called from another thread."""
+
+
 @dataclass(frozen=True)
-class Engine:
-    """An open connection and the folder that its spills and transcoded files go to; both vanish at the end."""
+class DuckEngine:
+    """DuckDB inside this process."""
 
     backend: Any
     scratch: Path
@@ -28,23 +53,42 @@ class Engine:
         """Run a statement on the underlying connection and return all its rows."""
         return self.backend.con.execute(sql).fetchall()
 
+    def define(self, name: str, select: str) -> ir.Table:
+        """Make a view of a SELECT and return it as an expression."""
+        self.run(f"CREATE OR REPLACE VIEW {identifier(name)} AS {select}")
+        return self.backend.table(name)
+
+    def write(self, table: ir.Table, path: Path) -> None:
+        """Write an expression as one Parquet file."""
+        table.to_parquet(path, compression="zstd")
+
+    def interrupt(self) -> None:
+        """End the running query at once."""
+        self.backend.con.interrupt()
+
 
 @contextmanager
 def open_engine(settings: EngineSettings, parent: Path | None = None) -> Iterator[Engine]:
-    """Open the embedded engine; its scratch folder is removed on the way out, whatever happened.
+    """Open the configured engine; its scratch folder is removed on the way out, whatever happened.
 
     Parameters
     ----------
     settings
-        Memory limit and threads.
+        Which engine, and its limits.
     parent
         Where the scratch folder is made; by default the system's temporary folder.
     """
     if parent is not None:
         parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="churn-", dir=parent) as folder:
+        if settings.kind == "spark":
+            from churn.integrations.spark import open_spark  # only those who ask for it have it installed
+
+            with open_spark(settings, Path(folder)) as spark:
+                yield spark
+            return
         backend = ibis.duckdb.connect()
-        engine = Engine(backend, Path(folder))
+        engine = DuckEngine(backend, Path(folder))
         engine.run("SET TimeZone = 'UTC'")
         engine.run(f"SET memory_limit = '{settings.memory_limit}'")
         engine.run(f"SET temp_directory = '{quoted(Path(folder) / 'spill')}'")

@@ -38,7 +38,7 @@ def interruptible(engine: Engine) -> Iterator[None]:
     receiver, sender = socket.socketpair()
     sender.setblocking(False)
     received: list[int] = []
-    watcher = threading.Thread(target=_watch, args=(receiver, engine.backend.con, received), daemon=True)
+    watcher = threading.Thread(target=_watch, args=(receiver, engine, received), daemon=True)
     watcher.start()
     former = signal.set_wakeup_fd(sender.fileno(), warn_on_full_buffer=False)
     error: Exception | None = None
@@ -57,8 +57,8 @@ def interruptible(engine: Engine) -> Iterator[None]:
         raise error
 
 
-def _watch(receiver: socket.socket, connection: Any, received: list[int]) -> None:
+def _watch(receiver: socket.socket, engine: Engine, received: list[int]) -> None:
     while number := receiver.recv(1):
         if number[0] in STOPS:
             received.append(number[0])
-            connection.interrupt()
+            engine.interrupt()

@@ -136,7 +136,7 @@ def open_tables(engine: Engine, layer: Layer) -> dict[str, ir.Table]:
 
 def _open_table(engine: Engine, path: Path, name: str) -> ir.Table:
     try:
-        return engine.backend.read_parquet(path, table_name=f"stg_{name}")
+        return engine.backend.read_parquet(str(path), table_name=f"stg_{name}")
     except Exception as error:
         raise DataRefused(
             f"the staged table {path} cannot be read: {first_line(error)}",

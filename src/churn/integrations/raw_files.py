@@ -12,7 +12,7 @@ import gzip
 import re
 import zlib
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -71,12 +71,18 @@ def files_relation(engine: Engine, name: str, settings: InputSettings, selects: 
         The SELECTs that read it: a column that has another name in some files is refused unless they name both.
     """
     files = find_files(name, str(settings.path))
-    kind = settings.format or ("csv" if re.search(r"\.(csv|tsv|txt)(\.gz)?$", files[0].name) else "parquet")
     by_layout: Layouts = {}
-    reader = _parquet if kind == "parquet" else _csv
+    reader = _csv if is_csv(files, settings) else _parquet
     relation = reader(engine, name, files, settings, by_layout)
     _refuse_renamed(name, by_layout, " ".join(select for select in selects if name in select))
     return relation
+
+
+def is_csv(files: Sequence[Path], settings: InputSettings) -> bool:
+    """Return whether an input's files are CSV: as stated, else by the name of the first."""
+    return settings.format == "csv" or (
+        settings.format is None and re.search(r"\.(csv|tsv|txt)(\.gz)?$", files[0].name) is not None
+    )
 
 
 def _refuse_renamed(name: str, by_layout: Layouts, selects: str) -> None:

@@ -7,12 +7,13 @@ import re
 
 import ibis.expr.types as ir
 
-from churn.core.errors import DataRefused
-from churn.core.source import SourceSettings
+from churn.core.errors import ChurnError, DataRefused
+from churn.core.source import InputSettings, SourceSettings
 from churn.core.suggestions import did_you_mean
 from churn.integrations.databases import database_relation
-from churn.integrations.engine import Engine, identifier
-from churn.integrations.raw_files import explain_csv_error, files_relation, first_line
+from churn.integrations.engine import Engine
+from churn.integrations.raw_files import explain_csv_error, files_relation, find_files, first_line
+from churn.integrations.spark import SparkEngine
 
 log = logging.getLogger(__name__)
 
@@ -31,30 +32,51 @@ def open_source(engine: Engine, source: SourceSettings) -> dict[str, ir.Table]:
 
 def open_inputs(engine: Engine, source: SourceSettings) -> dict[str, str]:
     """Make a view of every raw input under its own name, and return the relation each reads, by that name."""
-    relations = {}
+    relations: dict[str, str] = {}
     for name, settings in source.inputs.items():
+        if isinstance(engine, SparkEngine):
+            _read_by_spark(engine, name, settings)
+            continue
         if settings.connection_env is not None:
             relations[name] = database_relation(engine, name, settings)
         else:
             relations[name] = files_relation(engine, name, settings, source.tables.values())
         try:
-            engine.run(f"CREATE OR REPLACE VIEW {identifier(name)} AS SELECT * FROM {relations[name]}")
+            engine.define(name, f"SELECT * FROM {relations[name]}")
         except Exception as error:
             raise explain_engine_error(error, name) from error
     return relations
 
 
-def _mapped(engine: Engine, table: str, select: str) -> ir.Table:
-    view = f"mapped_{table}"
+def _read_by_spark(engine: SparkEngine, name: str, settings: InputSettings) -> None:
+    """Let Spark read an input's files itself; what it cannot reach is refused."""
+    if settings.path is None:
+        raise DataRefused(
+            "engine=spark reads files only", table=name, code="database_on_spark",
+            remedy="Export the table as Parquet where Spark can read it, or validate with engine=duckdb",
+        )  # fmt: skip
     try:
-        engine.run(f"CREATE OR REPLACE VIEW {identifier(view)} AS {select.strip().rstrip(';')}")
-        return engine.backend.table(view)
+        engine.read_files(name, find_files(name, settings.path), settings)
+    except ChurnError:
+        raise
+    except Exception as error:
+        raise explain_engine_error(error, name) from error
+
+
+def _mapped(engine: Engine, table: str, select: str) -> ir.Table:
+    try:
+        return engine.define(f"mapped_{table}", select.strip().rstrip(";"))
     except Exception as error:
         raise explain_engine_error(error, table) from error
 
 
 def explain_engine_error(error: Exception, table: str) -> Exception:
     """Return an error of the engine as a refusal that names the table and what to change; other errors as they are."""
+    if type(error).__module__.startswith("pyspark"):
+        return DataRefused(
+            f"Spark cannot read it: {first_line(error)}", table=table, code="bad_mapping",
+            remedy="Correct the SELECT or the input in the source file; on Spark, SELECTs are Spark's SQL",
+        )  # fmt: skip
     if "duckdb" not in type(error).__module__:
         return error
     csv_error = explain_csv_error(error, table)

@@ -71,8 +71,8 @@ def replace_folder(whole: Path, target: Path) -> None:
 
 
 def write_table(engine: Engine, table: ir.Table, path: Path) -> int:
-    """Write an expression as one Parquet file and return its number of rows."""
-    table.to_parquet(path, compression="zstd")
+    """Write an expression as Parquet and return its number of rows."""
+    engine.write(table, path)
     return int(engine.run(f"SELECT count(*) FROM read_parquet('{quoted(path)}')")[0][0])
 
 

@@ -45,8 +45,10 @@ def measure_coverage(staged: Mapping[str, ir.Table], source: SourceSettings) -> 
 def _span(table: ir.Table, name: str, has_events: bool) -> tuple[date, date] | None:
     times = [CONTRACT[name].time] + (["ended_at"] if name == "subscriptions" and not has_events else [])
     dates = [table[time].date() for time in times if time in table.columns]
-    found = table.agg(first=dates[0].min(), last=ibis.greatest(*[d.max() for d in dates])).to_pyarrow().to_pylist()[0]
-    return (found["first"], found["last"]) if found["first"] is not None else None
+    lasts = {f"last{n}": day.max() for n, day in enumerate(dates)}
+    found = table.agg(first=dates[0].min(), **lasts).to_pyarrow().to_pylist()[0]
+    known = [found[name] for name in lasts if found[name] is not None]
+    return (found["first"], max(known)) if known else None
 
 
 def choose_as_of_dates(coverage: Coverage, windows: WindowSettings, label: LabelSettings) -> tuple[date, ...]:
