@@ -9,6 +9,7 @@ import pandas as pd
 from hydra.core.hydra_config import HydraConfig
 
 from churn.auditing.differences import COLUMNS
+from churn.core.errors import ConfigRefused
 from churn.core.settings import ChurnSettings
 from churn.features.flat import describe_flat, flat_labels
 from churn.features.matrix import join_matrix
@@ -34,6 +35,8 @@ log = logging.getLogger(__name__)
 
 def run(settings: ChurnSettings) -> StageResult:
     """Audit the data set of these settings; a failed audit is an error after its verdict has been recorded."""
+    if settings.engine.kind != "duckdb":
+        raise ConfigRefused(["engine: the audit runs on the embedded engine; run it with engine=duckdb"])
     result, candidate = StageResult(), build_candidate(settings.audit.model)
     staged = read_staged(settings)
     key = dataset_key(settings, staged)
