@@ -76,7 +76,9 @@ def rows_of(table: ir.Table) -> int:
 def settings(tmp_path_factory: pytest.TempPathFactory) -> ChurnSettings:
     company = Demo(tmp_path_factory.mktemp("dirty"), QUICK)
     company.ok("simulate", *DIRTY)
-    return company.settings("validate", ["windows.max_dates=2", "engine.rows_per_group=null", "source.max_orphan_share=0.05"])
+    return company.settings(
+        "validate", ["windows.max_dates=2", "engine.rows_per_group=null", "source.max_orphan_share=0.05"]
+    )
 
 
 @pytest.fixture(scope="module")
