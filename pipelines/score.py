@@ -41,7 +41,8 @@ def run(settings: ChurnSettings) -> StageResult:
         with result.timed("score"):
             unseen = check_categories(features, model.bundle, settings.policy.max_unseen_share)
             mark = ModelMark(model.name, model.version, model.run_id)
-            scores = score_customers(features, model.bundle, settings.policy, mark)
+            segments = settings.source.attributes_of("segment")
+            scores = score_customers(features, model.bundle, settings.policy, mark, segments)
             left_alone = customers_not_to_contact(engine, staged, settings)
             worklist = build_worklist(scores, settings.policy, left_alone)
         with result.timed("publish"):
@@ -54,9 +55,10 @@ def run(settings: ChurnSettings) -> StageResult:
     if unlisted := int(scores["customer_id"].isin(list(left_alone)).sum()):
         result.notes.append(f"{unlisted:,} are not to be contacted")
     result.run_id, result.artifacts = tracker.run_id, {"lists": str(folder)}
+    command = f"churn list source={settings.source.name} --as-of {as_of}"
     result.summary = (
         f"{len(scores):,} customers scored as of {as_of} with version {model.version} ({model.bundle.model_name}); "
-        f"{len(worklist):,} on the list; {'; '.join(result.notes) or f'see it with: churn list --as-of {as_of}'}"
+        f"{len(worklist):,} on the list; {'; '.join(result.notes) or f'see it with: {command}'}"
     )
     return result
 

@@ -12,14 +12,15 @@ from churn.integrations.results import StageResult
 from churn.integrations.sources import explain_engine_error, open_source
 from churn.integrations.tracking import stage_run
 from churn.integrations.workplace import layer_engine
-from churn.snapshots.grid import measure_coverage
+from churn.snapshots.coverage import measure_coverage
 from churn.staging.gaps import count_by_day, find_silent_days
-from churn.staging.stage import stage_tables
+from churn.staging.stage import StagedTable, is_rejection, stage_tables
 from churn.staging.volume import check_volume
 from pipelines.entry import stage_main
 
 log = logging.getLogger(__name__)
 SHOWN_DAYS = 5
+OTHERWISE = {"duplicate": "repeated rows left out", "clock_moved": "times moved by a change of the clocks"}
 
 
 def run(settings: ChurnSettings) -> StageResult:
@@ -44,18 +45,11 @@ def run(settings: ChurnSettings) -> StageResult:
         for name, table in staged.items():
             rows = int(engine.run(f"SELECT count(*) FROM '{layer.path(name)}'")[0][0])
             result.rows_out[name] = rows
-            counted = ", ".join(f"{key} {count:,}" for key, count in table.counts.items()) or "none"
-            log.info(
-                "%-14s %12s rows in, %12s staged; rejected: %s",
-                name,
-                f"{table.rows_in:,}",
-                f"{rows:,}",
-                counted,
-            )
+            log.info("%-14s %12s rows in, %12s staged%s", name, f"{table.rows_in:,}", f"{rows:,}", _counted(table))
         if source.kind == "tables":
             tables = open_tables(engine, layer)
             coverage = measure_coverage(tables, source)
-            result.notes.append(f"the data covers {coverage.start} to {coverage.end}")
+            result.notes += [f"the data covers {coverage.start} to {coverage.end}", *coverage.notes]
             silent = find_silent_days(count_by_day(tables["events"], "occurred_at")) if "events" in tables else []
             if silent:
                 shown = ", ".join(str(day) for day in silent[:SHOWN_DAYS])
@@ -70,10 +64,16 @@ def run(settings: ChurnSettings) -> StageResult:
         tracker.tag(data_fingerprint=layer.fingerprint)
         tracker.metrics({f"rows_staged_{name}": rows for name, rows in result.rows_out.items()})
     result.run_id, result.artifacts = tracker.run_id, {"staged": str(layer.folder)}
-    result.summary = f"{sum(result.rows_out.values()):,} rows staged in {len(staged)} tables; " + "; ".join(
-        result.notes
-    )
+    staged_rows = f"{sum(result.rows_out.values()):,} rows staged in {len(staged)} tables"
+    result.summary = "; ".join([staged_rows, *result.notes])
     return result
+
+
+def _counted(table: StagedTable) -> str:
+    """Return in words what was rejected, what repeated, and what was read otherwise than it stood there."""
+    rejected = [f"{key} {count:,}" for key, count in table.counts.items() if is_rejection(key)]
+    others = [f"{OTHERWISE.get(k.partition(':')[0], k)} {n:,}" for k, n in table.counts.items() if not is_rejection(k)]
+    return "; ".join(["", f"rejected: {', '.join(rejected) or 'none'}", *others])
 
 
 main = stage_main("validate", ChurnSettings, run)

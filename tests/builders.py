@@ -43,6 +43,11 @@ def parse_rows(text: str) -> list[dict[str, str | None]]:
     return [dict(zip(header, row, strict=True)) for row in rows]
 
 
+def ids_of(refusal: DataRefused) -> tuple[str, ...]:
+    """Return the ids among the examples of a refusal, without the values that stood there."""
+    return tuple(example.partition(": '")[0] for example in refusal.examples)
+
+
 def staged_table(name: str, rows: str | Sequence[Mapping[str, Any]], lag_hours: int = 0) -> ir.Table:
     """Return a staged table of the contract; `known_at` becomes the delay, attributes are named `name:type`."""
     given = parse_rows(rows) if isinstance(rows, str) else [dict(row) for row in rows]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
 
-Kind = Literal["id", "time", "text", "number"]
+Kind = Literal["id", "time", "day", "text", "number"]
 DELAY = "known_delay_us"
 LARGEST = 1e15  # what a number may be where the contract states no bound
 

@@ -117,6 +117,7 @@ class SourceSettings(StrictSettings):
     max_orphan_share: Share = 0.01
     max_null_share: Share = 0.001
     max_reversed_share: Share = 0.01
+    max_future_share: Share = 0.001
     recency_column: str | None = None
 
     @model_validator(mode="after")

@@ -13,6 +13,7 @@ from churn.core.contract import CAUSES
 from churn.features.catalog import Catalog
 
 UNEXPLAINED = "unexplained"
+LEAST_SHARE = 0.2  # of what profile and base rate add: less would send a team after a trifle
 
 
 class CauseText(NamedTuple):
@@ -96,9 +97,10 @@ def sum_by_cause(values: np.ndarray, catalog: Catalog) -> pd.DataFrame:
 def top_cause(by_cause: pd.DataFrame) -> np.ndarray:
     """Return the cause that raises each row's risk most, shape (rows,).
 
-    `unexplained` only where no other cause raises it at all.
+    `unexplained` where no other cause raises it, or the strongest is small beside what nothing explains.
     """
     explained = by_cause.drop(columns=UNEXPLAINED)
     best = explained.to_numpy().argmax(axis=1)
-    raises = explained.to_numpy().max(axis=1) > 0
-    return np.where(raises, np.array(explained.columns)[best], UNEXPLAINED)
+    strength, rest = explained.to_numpy().max(axis=1), by_cause[UNEXPLAINED].to_numpy()
+    carries = (strength > 0) & (strength >= LEAST_SHARE * rest)
+    return np.where(carries, np.array(explained.columns)[best], UNEXPLAINED)

@@ -22,9 +22,15 @@ _ONE = re.compile(r"(?<![\d.,])1 (day|hour|action|month|ticket|payment|kind|time
 
 
 def choose_reasons(
-    values: np.ndarray, catalog: Catalog, count: int, can_tell: np.ndarray | None = None
+    values: np.ndarray,
+    catalog: Catalog,
+    count: int,
+    can_tell: np.ndarray | None = None,
+    causes: Sequence[str] | np.ndarray | None = None,
 ) -> list[list[Feature]]:
     """Return for each row the features that speak for its strongest topics, at most `count`, strongest first.
+
+    Where the row's cause is given, the strongest topic that speaks for it comes first: no cause without its evidence.
 
     Parameters
     ----------
@@ -32,6 +38,8 @@ def choose_reasons(
         Contributions, shape (rows, features).
     can_tell
         Which values are worth quoting (see `tells`), same shape; a topic in which none is stays silent.
+    causes
+        The cause named for each row, shape (rows,).
     """
     topics = sorted({feature.topic for feature in catalog.features})
     place = {topic: number for number, topic in enumerate(topics)}
@@ -42,11 +50,19 @@ def choose_reasons(
     loudest = np.full_like(by_topic, -np.inf)
     np.maximum.at(loudest.T, of_feature, speaking.T)
     weight = np.where(loudest > 0, by_topic, -np.inf)
-    order = np.argsort(-weight, axis=1, kind="stable")[:, :count]
-    return [
-        [_speaker(speaking[row], of_feature == topic, catalog) for topic in best if weight[row, topic] > 0]
-        for row, best in enumerate(order)
-    ]
+    order = np.argsort(-weight, axis=1, kind="stable")
+    chosen = []
+    for row, best in enumerate(order):
+        speakers = [_speaker(speaking[row], of_feature == t, catalog) for t in best if weight[row, t] > 0]
+        if causes is not None:
+            speakers = _evidence_first(speakers, str(causes[row]))
+        chosen.append(speakers[:count])
+    return chosen
+
+
+def _evidence_first(speakers: list[Feature], cause: str) -> list[Feature]:
+    evidence = next((feature for feature in speakers if feature.cause == cause), None)
+    return speakers if evidence is None else [evidence, *(f for f in speakers if f is not evidence)]
 
 
 def tells(features: pd.DataFrame, catalog: Catalog, typical: Mapping[str, Any]) -> np.ndarray:

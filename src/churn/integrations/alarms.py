@@ -21,7 +21,8 @@ from churn.modeling.experiment import build_folds
 from churn.modeling.fit import Candidate
 from churn.modeling.foresight import EVENTUALLY, OUTCOME, Suspect, find_future_suspects, find_outcome_suspects
 from churn.modeling.shift import ShiftTest, run_shift_test
-from churn.snapshots.grid import grid_table, measure_coverage
+from churn.snapshots.coverage import measure_coverage
+from churn.snapshots.grid import grid_table
 from churn.snapshots.labels import build_labels
 
 KEY = ["customer_id", "as_of_date"]

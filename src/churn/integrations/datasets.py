@@ -24,7 +24,8 @@ from churn.integrations.engine import Engine
 from churn.integrations.frames import to_frame
 from churn.integrations.layers import ATTRIBUTES, Layer, open_tables
 from churn.snapshots.cohort import EXCLUDED, build_candidates, build_snapshots
-from churn.snapshots.grid import check_as_of_date, choose_as_of_dates, grid_table, measure_coverage
+from churn.snapshots.coverage import measure_coverage
+from churn.snapshots.grid import check_as_of_date, choose_as_of_dates, grid_table
 from churn.snapshots.labels import LEFT_OUT, build_labels
 
 if TYPE_CHECKING:
@@ -171,6 +172,8 @@ def build_flat_dataset(engine: Engine, staged: Layer, settings: ChurnSettings) -
 def rows_to_score(engine: Engine, staged: Layer, settings: ChurnSettings, bundle: Bundle) -> tuple[pd.DataFrame, date]:
     """Return the feature rows of the cohort on the date to score, built as the model's own were, and that date.
 
+    Attributes of role `segment` stand beside the features, under their own names.
+
     The cohort, windows and features are the model's, not the present configuration's; the functions are those that
     built its training rows.
 
@@ -190,7 +193,9 @@ def rows_to_score(engine: Engine, staged: Layer, settings: ChurnSettings, bundle
     snapshots = build_snapshots(candidates_on(tables, (as_of,), as_trained)).cache()
     built, _ = features_on(tables, snapshots, (as_of,), as_trained)
     require_same_features(built.catalog, bundle.catalog)
-    return to_frame(built.table.order_by(list(MATRIX_ORDER))), as_of
+    beside = attributes_beside(tables["customers"], settings.source, snapshots, roles=("segment",))
+    rows = built.table if beside is None else built.table.join(beside, MATRIX_ORDER)
+    return to_frame(rows.order_by(list(MATRIX_ORDER))), as_of
 
 
 def customers_not_to_contact(engine: Engine, staged: Layer, settings: ChurnSettings) -> frozenset[str]:

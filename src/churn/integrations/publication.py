@@ -77,9 +77,9 @@ def _read_once(folder: Path, as_of: str, table: str) -> tuple[pd.DataFrame, dict
     dates = _dates(folder)
     wanted = max(dates, default="") if as_of == "latest" else as_of
     if wanted not in dates:
-        known = ", ".join(sorted(dates)[-5:]) or "none yet"
+        known = f"no list of {as_of} has been published (there are: {', '.join(sorted(dates)[-5:])})"
         raise DataRefused(
-            f"no list of {as_of} has been published (there are: {known})", code="no_list",
+            known if dates else "no list has been published yet", code="no_list",
             remedy="Run 'churn score --as-of DATE' with the same overrides first",
         )  # fmt: skip
     entry = dates[wanted]

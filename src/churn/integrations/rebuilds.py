@@ -25,7 +25,8 @@ from churn.features.catalog import Catalog
 from churn.integrations.datasets import candidates_on, features_on
 from churn.integrations.frames import to_frame
 from churn.snapshots.cohort import build_snapshots
-from churn.snapshots.grid import check_as_of_date, choose_as_of_dates, measure_coverage
+from churn.snapshots.coverage import measure_coverage
+from churn.snapshots.grid import check_as_of_date, choose_as_of_dates
 from churn.snapshots.splits import draw_share
 
 log = logging.getLogger(__name__)

@@ -86,9 +86,11 @@ def explain_engine_error(error: Exception, table: str) -> Exception:
     column = re.search(r'Referenced column "([^"]+)" not found', text)
     if column is not None:
         candidates = re.findall(r'"([^"]+)"', text.partition("Candidate bindings")[2])
-        names = [candidate.rpartition(".")[2] for candidate in candidates]
+        names = [name for name in (c.rpartition(".")[2] for c in candidates) if name != column[1]]
+        there = f" (nearest: {', '.join(dict.fromkeys(names))})" if names else ""
         return DataRefused(
-            f"the SELECT asks for a column '{column[1]}' that its inputs do not have{did_you_mean(column[1], names)}",
+            f"the SELECT asks for a column '{column[1]}' that its inputs do not have"
+            f"{did_you_mean(column[1], names) or there}",
             table=table,
             column=column[1],
             code="missing_column",

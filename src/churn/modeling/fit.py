@@ -145,5 +145,7 @@ def require_outcomes(matrix: pd.DataFrame, folds: list[Fold], least: int) -> Non
                     f"the '{part}' rows of {fold.name} hold {positives:,} churned and {rows - positives:,} stayed; "
                     f"at least {needed:,} churned and one stayed are needed",
                     code="too_few_positives",
-                    remedy="Take more dates or a longer horizon, or lower evaluation.min_positives",
+                    remedy="Take more dates or a longer horizon, or lower evaluation.min_positives"
+                    if matrix[TARGET].any()
+                    else "Nobody leaves at all: does the mapping yield ended_at (or churned)?",
                 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -30,7 +30,9 @@ class ModelMark(NamedTuple):
     run_id: str
 
 
-def score_customers(features: pd.DataFrame, bundle: Bundle, policy: PolicySettings, mark: ModelMark) -> pd.DataFrame:
+def score_customers(
+    features: pd.DataFrame, bundle: Bundle, policy: PolicySettings, mark: ModelMark, segments: Sequence[str] = ()
+) -> pd.DataFrame:
     """Return the scores of one date.
 
     Grain: customer x as-of date, ordered by `risk_rank`. Customers in are customers out.
@@ -39,6 +41,8 @@ def score_customers(features: pd.DataFrame, bundle: Bundle, policy: PolicySettin
     ----------
     features
         `customer_id`, `as_of_date` and the bundle's columns.
+    segments
+        Further columns by which lists can be filtered.
 
     Raises
     ------
@@ -58,7 +62,7 @@ def score_customers(features: pd.DataFrame, bundle: Bundle, policy: PolicySettin
     cause = top_cause(sum_by_cause(explained.values, bundle.catalog))
     quoted = bundle.in_words(features)
     can_tell = tells(quoted, bundle.catalog, bundle.typical)
-    chosen = choose_reasons(explained.values, bundle.catalog, policy.reasons, can_tell)
+    chosen = choose_reasons(explained.values, bundle.catalog, policy.reasons, can_tell, cause)
     scores = pd.DataFrame(
         {
             "customer_id": features["customer_id"].to_numpy(),
@@ -81,7 +85,7 @@ def score_customers(features: pd.DataFrame, bundle: Bundle, policy: PolicySettin
             "model_run_id": mark.run_id,
         }
     )
-    for name, column in segment_columns(bundle).items():
+    for name, column in {**segment_columns(bundle), **{name: name for name in segments}}.items():
         scores[name] = features[column].astype("object").where(features[column].notna(), None).to_numpy()
     if len(scores) != len(features):
         raise RuntimeError("customers in are not customers out")

@@ -2,53 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import date
 
 import ibis
 import ibis.expr.types as ir
 
-from churn.core.contract import CONTRACT
 from churn.core.errors import DataRefused
 from churn.core.problem import LabelSettings, WindowSettings
-from churn.core.source import SourceSettings
 from churn.core.windows import OutcomeWindow, automatic_grid, date_grid, days_before, outcome_window
-
-
-@dataclass(frozen=True)
-class Coverage:
-    """What stretch of time the data covers: `[start, end)` in whole days."""
-
-    start: date
-    end: date
-
-
-def measure_coverage(staged: Mapping[str, ir.Table], source: SourceSettings) -> Coverage:
-    """Return the days the data covers.
-
-    The start is the first event, or the first subscription where there are no events: contracts are often older than
-    the event log, and before the log begins nobody's engagement is known. The end is the source's `covered_until`
-    where stated, else the last day of the latest fact table (that day itself may be partial and is not counted).
-    Subscription ends count only where a company has no events: a scheduled end is not yet data.
-    """
-    spans = {name: _span(table, name, "events" in staged) for name, table in staged.items() if CONTRACT[name].is_fact}
-    known = {name: span for name, span in spans.items() if span is not None}
-    if not known:
-        raise DataRefused(
-            "no fact in any table", code="no_rows", remedy="Check the paths and the SELECTs of the source"
-        )
-    main = next(name for name in ("events", "subscriptions", *known) if name in known)
-    return Coverage(known[main][0], source.covered_until or max(last for _, last in known.values()))
-
-
-def _span(table: ir.Table, name: str, has_events: bool) -> tuple[date, date] | None:
-    times = [CONTRACT[name].time] + (["ended_at"] if name == "subscriptions" and not has_events else [])
-    dates = [table[time].date() for time in times if time in table.columns]
-    lasts = {f"last{n}": day.max() for n, day in enumerate(dates)}
-    found = table.agg(first=dates[0].min(), **lasts).to_pyarrow().to_pylist()[0]
-    known = [found[name] for name in lasts if found[name] is not None]
-    return (found["first"], max(known)) if known else None
+from churn.snapshots.coverage import Coverage
 
 
 def choose_as_of_dates(coverage: Coverage, windows: WindowSettings, label: LabelSettings) -> tuple[date, ...]:

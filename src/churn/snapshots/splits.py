@@ -68,7 +68,8 @@ def split_dates(dates: Sequence[date], split: SplitSettings, windows: WindowSett
             f"{ordered[-1] if ordered else 'none'}) leave {len(fit)} to fit, {len(calibrate)} to calibrate and "
             f"{len(test)} to test, {windows.embargo_days} days apart",
             code="too_few_dates",
-            remedy="Export a longer history, or lower split.test_dates or split.calibration_dates",
+            remedy="A table of one single date takes split=by_customer; else export a longer history, or lower "
+            "split.test_dates and split.calibration_dates",
         )
     return DateSplit(fit, calibrate, test)
 

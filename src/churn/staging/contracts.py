@@ -19,7 +19,7 @@ def contract_of(source: SourceSettings, table: str) -> TableContract:
     if source.kind == "flat":
         columns = (
             Column("customer_id", "id", required=True),
-            Column("as_of_date", "time", required=True),
+            Column("as_of_date", "day", required=True),
             Column("churned", "number", low=0, high=1),
             *_attribute_columns(source),
         )

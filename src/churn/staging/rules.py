@@ -11,7 +11,9 @@ import ibis.expr.types as ir
 from churn.core.contract import LARGEST, TableContract
 from churn.core.errors import EXAMPLE_IDS, DataRefused
 from churn.core.source import SourceSettings
-from churn.staging.typing import NOTE, RULE
+from churn.staging.typing import NOTE, RULE, VALUE
+
+SHOWN = 40  # characters of a value in a message
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,8 @@ RULES: Mapping[str, Rule] = {
     ),
     "not_a_number": Rule(
         "text that is not a number",
-        "Map it in the SELECT, for example replace(column, ',', '')",
+        "Map it in the SELECT: thousands with replace(column, ',', ''), a decimal comma with "
+        "replace(replace(column, '.', ''), ',', '.')",
     ),
     "out_of_range": Rule(
         "values outside the contract's range [{low}, {high}]",
@@ -56,6 +59,11 @@ RULES: Mapping[str, Rule] = {
     "outside_sane_dates": Rule(
         "times outside [{earliest}, {latest})",
         "List placeholders under sentinel_dates in the source file, or move earliest_date / latest_date",
+    ),
+    "future": Rule(
+        "things that have not happened yet: their time is to come",
+        "Correct the export or the mapping (day and month swapped?), or raise {share} to reject such rows",
+        "max_future_share",
     ),
     "reversed": Rule(
         "ends before it starts",
@@ -114,8 +122,18 @@ def refuse_broken(
                 column=column,
                 count=count,
                 code=name,
-                examples=example_ids(rows.filter(rows[RULE] == key), contract),
+                examples=_example_values(rows.filter(rows[RULE] == key), contract),
             )
+
+
+def _example_values(rows: ir.Table, contract: TableContract) -> list[str]:
+    """Return up to five ids of broken rows, each with the value that stood there."""
+    ids = example_ids(rows, contract)
+    if not ids or rows.filter(rows[VALUE].notnull()).limit(1).to_pyarrow().num_rows == 0:
+        return ids
+    name = next(n for n in dict.fromkeys([*contract.key, "customer_id"]) if n in rows.columns)
+    found = rows.select(name, VALUE).distinct().order_by([name, VALUE]).limit(EXAMPLE_IDS).to_pyarrow().to_pylist()
+    return [f"{row[name]}: '{(row[VALUE] or '')[:SHOWN]}'" for row in found]
 
 
 def example_ids(rows: ir.Table, contract: TableContract) -> list[str]:

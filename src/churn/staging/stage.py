@@ -14,7 +14,7 @@ from churn.core.errors import DataRefused
 from churn.core.source import SourceSettings
 from churn.staging.contracts import contract_of
 from churn.staging.rules import RULES, count_marks, example_ids, refuse_broken
-from churn.staging.typing import NOTE, RULE, type_columns, unlisted_columns
+from churn.staging.typing import NOTE, RULE, VALUE, type_columns, unlisted_columns
 
 log = logging.getLogger(__name__)
 HOUR_US = 3_600_000_000
@@ -32,8 +32,13 @@ class StagedTable:
 
     @property
     def has_rejected(self) -> bool:
-        """Whether any row was rejected; repeated and merely noted ones are not."""
-        return any(key.partition(":")[0] in RULES for key in self.counts)
+        """Whether any row was rejected."""
+        return any(is_rejection(key) for key in self.counts)
+
+
+def is_rejection(key: str) -> bool:
+    """Return whether a count is of rejected rows; repeated and merely noted ones are not."""
+    return key.partition(":")[0] in RULES
 
 
 def stage_tables(raw: Mapping[str, ir.Table], source: SourceSettings) -> dict[str, StagedTable]:
@@ -83,7 +88,7 @@ def _stage_table(
             remedy="Did the export finish? Otherwise lower min_rows, or leave the table out of the source file",
         )
     refuse_broken(typed, broken, total, contract, source)
-    good = typed.filter(typed[RULE].isnull()).drop(RULE, NOTE)
+    good = typed.filter(typed[RULE].isnull()).drop(RULE, NOTE, VALUE)
     unique, repeated = _keep_unique(good, contract)
     rows = _add_delay(unique, contract, source)
     counts = {**broken, **noted, **({"duplicate": repeated} if repeated else {})}
@@ -95,8 +100,10 @@ def _stage_table(
 def _mark_orphans(typed: ir.Table, customers: ir.Table) -> ir.Table:
     known = customers.mutate(is_known=True)
     joined = typed.left_join(known, "customer_id")
-    rule = ibis.coalesce(joined[RULE], ibis.ifelse(joined.is_known.isnull(), "orphan:customer_id", ibis.null("string")))
-    return joined.select(*[c for c in typed.columns if c != RULE], **{RULE: rule})
+    is_orphan = joined.is_known.isnull() & joined[RULE].isnull()
+    rule = ibis.ifelse(is_orphan, "orphan:customer_id", joined[RULE])
+    value = ibis.ifelse(is_orphan, joined.customer_id, joined[VALUE])
+    return joined.select(*[c for c in typed.columns if c not in (RULE, VALUE)], **{RULE: rule, VALUE: value})
 
 
 def _keep_unique(rows: ir.Table, contract: TableContract) -> tuple[ir.Table, int]:

@@ -1,13 +1,14 @@
 """Typed columns out of raw ones: ids as text, numbers as float64, times as UTC, and the rule each bad row broke.
 
 A typed table has the contract's columns (missing optional ones are absent), plus `broken_rule`: null for a good row,
-else `rule:column` of the first rule the row breaks; and `noted`: what was read into a good row, in the same form.
+else `rule:column` of the first rule the row breaks; `broken_value`: what stood there; and `noted`: what was read into a
+good row, in the form of `broken_rule`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, time
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 import ibis
@@ -20,7 +21,8 @@ from churn.core.source import SourceSettings
 from churn.core.suggestions import did_you_mean
 from churn.staging.scrubbing import scrub_text
 
-RULE, NOTE = "broken_rule", "noted"
+RULE, NOTE, VALUE = "broken_rule", "noted", "broken_value"
+HAPPENED = ("events", "tickets", "payments", "messages", "responses", "interventions")  # no plans: their time has come
 MOVED = "clock_moved"
 _DATE, _TIME = r"^\d{4}-\d{2}-\d{2}", r"[Tt ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?"
 _NAIVE = rf"{_DATE}({_TIME})?$"
@@ -57,10 +59,18 @@ def type_columns(raw: ir.Table, contract: TableContract, source: SourceSettings)
             rules.append(("reversed", end, typed[end] < typed[start]))
     broken = [(condition, f"{rule}:{name}") for rule, name, condition in rules if rule != MOVED]
     noted = [(condition, f"{rule}:{name}") for rule, name, condition in rules if rule == MOVED]
-    return raw.select(**typed, **{RULE: _first(broken), NOTE: _first(noted)})
+    given = [(condition, _given(raw[name])) for rule, name, condition in rules if rule != MOVED]
+    return raw.select(**typed, **{RULE: _first(broken), NOTE: _first(noted), VALUE: _first(given)})
 
 
-def _first(marks: Sequence[tuple[Any, str]]) -> Any:
+def _given(value: Any) -> Any:
+    """Return a raw value as the text it came as, where it has one."""
+    kind = value.type()
+    is_plain = kind.is_string() or kind.is_numeric() or kind.is_temporal() or kind.is_boolean()
+    return value.cast("string") if is_plain else ibis.null("string")
+
+
+def _first(marks: Sequence[tuple[Any, Any]]) -> Any:
     return ibis.cases(*marks, else_=ibis.null("string")) if marks else ibis.null("string")
 
 
@@ -97,6 +107,10 @@ def _typed(value: Any, column: Column, contract: TableContract, source: SourceSe
         typed, rules = _as_number(value, column)
     elif column.kind == "time":
         typed, rules = _as_utc(value, column, contract, source)
+        if column.name == contract.time and contract.name in HAPPENED:
+            rules.append(("future", typed >= ibis.literal(_after_tomorrow())))
+    elif column.kind == "day":
+        typed, rules = _as_day(value)
     else:
         typed, rules = _as_text(value, column)
         typed = scrub_text(typed, source.names_in_texts) if column.name == "text" else typed
@@ -160,6 +174,23 @@ def _as_utc(value: Any, column: Column, contract: TableContract, source: SourceS
     low, high = (datetime.combine(day, time()) for day in (source.earliest_date, source.latest_date))
     rules.append(("outside_sane_dates", (utc < low) | (utc >= high)))
     return utc, rules
+
+
+def _as_day(value: Any) -> tuple[Any, Rules]:
+    """Return a calendar day as its midnight, in no zone: a day that is stated as such is never moved."""
+    rules: Rules = []
+    if value.type().is_string():
+        stripped = value.strip().nullif("")
+        day = ibis.ifelse(stripped.re_search(_NAIVE), stripped.substr(0, 10), ibis.null("string")).try_cast("date")
+        rules.append(("not_a_time", stripped.notnull() & day.isnull()))
+    else:
+        day = value.cast(dt.Timestamp("UTC")).date() if getattr(value.type(), "timezone", None) else value.cast("date")
+    return day.cast("timestamp(6)"), rules
+
+
+def _after_tomorrow() -> datetime:
+    """Return the midnight after tomorrow, UTC: past every time zone and any honest clock."""
+    return datetime.combine(datetime.now(UTC).date() + timedelta(days=2), time())
 
 
 def _without_sentinels(value: Any, source: SourceSettings) -> Any:

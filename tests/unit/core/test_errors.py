@@ -5,6 +5,7 @@ import pickle
 import pytest
 
 from churn.core import errors as e
+from tests.builders import ids_of
 
 
 def test_a_refusal_says_place_problem_count_examples_and_remedy():
@@ -15,7 +16,7 @@ def test_a_refusal_says_place_problem_count_examples_and_remedy():
     assert str(error) == (
         "payments.amount: values below zero (1,200 rows); for example P1, P2, P3, P4, P5. Correct the export"
     )
-    assert error.examples == ("P1", "P2", "P3", "P4", "P5")
+    assert ids_of(error) == ("P1", "P2", "P3", "P4", "P5")
 
 
 def test_a_refusal_without_place_or_count_is_still_a_sentence():

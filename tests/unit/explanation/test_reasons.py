@@ -60,6 +60,14 @@ class TestChoice:
         values = np.array([[-0.1, 0.4, 0.0, 0.9]])  # what could be told lowers the risk
         assert [f.name for f in choose_reasons(values, CATALOG, 3, can_tell)[0]] == []
 
+    def test_the_named_cause_shows_its_evidence_first(self) -> None:
+        weak = make_feature("weak", topic="weak", cause="pricing")
+        catalog = Catalog([ACTIVE, PLAN, TICKETS, weak])
+        values = np.array([[0.9, 0.8, 0.7, 0.1]])
+        names = [f.name for f in choose_reasons(values, catalog, 3, causes=["pricing"])[0]]
+        assert names == ["weak", "active_30", "plan"]
+        assert choose_reasons(values, catalog, 3, causes=["competition"]) == choose_reasons(values, catalog, 3)
+
 
 class TestTelling:
     def test_a_number_near_the_typical_one_or_not_known_says_nothing(self) -> None:

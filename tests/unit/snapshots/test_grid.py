@@ -6,15 +6,9 @@ import pytest
 
 from churn.core.errors import DataRefused
 from churn.core.problem import DateRange, LabelSettings
-from churn.snapshots.grid import (
-    Coverage,
-    check_as_of_date,
-    choose_as_of_dates,
-    grid_table,
-    measure_coverage,
-    outcome_windows,
-)
-from tests.builders import CONTRACTUAL, days, make_source, make_windows, plain, staged_table
+from churn.snapshots.coverage import Coverage
+from churn.snapshots.grid import check_as_of_date, choose_as_of_dates, grid_table, outcome_windows
+from tests.builders import CONTRACTUAL, days, make_windows, plain
 
 SUBSCRIPTIONS = """
 subscription_id | customer_id | started_at | ended_at
@@ -27,44 +21,6 @@ A           | 2024-01-03 09:00:00 | login
 B           | 2024-06-29 23:59:59 | login
 """
 COVERED = Coverage(date(2024, 1, 1), date(2024, 6, 30))
-
-
-class TestCoverage:
-    def test_it_begins_with_the_event_log_and_ends_before_the_last_day(self, engine):
-        staged = {
-            "subscriptions": staged_table("subscriptions", SUBSCRIPTIONS),
-            "events": staged_table("events", EVENTS),
-        }
-        assert measure_coverage(staged, make_source()) == Coverage(date(2024, 1, 3), date(2024, 6, 29))
-
-    def test_the_latest_table_of_facts_counts(self, engine):
-        tickets = staged_table("tickets", "ticket_id | customer_id | opened_at\nT1 | A | 2024-07-02 08:00:00")
-        staged = {"events": staged_table("events", EVENTS), "tickets": tickets}
-        assert measure_coverage(staged, make_source()).end == date(2024, 7, 2)
-
-    def test_a_scheduled_end_is_not_yet_data_where_there_are_events(self, engine):
-        staged = {
-            "subscriptions": staged_table("subscriptions", SUBSCRIPTIONS),
-            "events": staged_table("events", EVENTS),
-        }
-        assert measure_coverage(staged, make_source()).end == date(2024, 6, 29)
-        del staged["events"]
-        assert measure_coverage(staged, make_source()) == Coverage(date(2020, 5, 1), date(2025, 1, 1))
-
-    def test_the_source_may_state_the_end(self, engine):
-        staged = {"events": staged_table("events", EVENTS)}
-        source = make_source(covered_until=date(2024, 7, 1))
-        assert measure_coverage(staged, source) == Coverage(date(2024, 1, 3), date(2024, 7, 1))
-
-    def test_an_empty_table_says_nothing(self, engine):
-        staged = {"events": staged_table("events", EVENTS), "tickets": staged_table("tickets", [])}
-        assert measure_coverage(staged, make_source()).end == date(2024, 6, 29)
-
-    def test_no_fact_at_all_is_refused(self, engine):
-        customers = staged_table("customers", "customer_id | signed_up_at\nA | 2024-01-01")
-        with pytest.raises(DataRefused) as refused:
-            measure_coverage({"customers": customers, "events": staged_table("events", [])}, make_source())
-        assert refused.value.code == "no_rows"
 
 
 class TestChoice:

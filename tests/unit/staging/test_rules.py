@@ -8,12 +8,12 @@ from churn.staging.rules import RULES, count_marks, example_ids, refuse_broken
 from tests.builders import make_source, text_table
 
 ROWS = """
-event_id | customer_id | broken_rule         | noted
-E1       | A           |                     |
-E2       | A           |                     | clock_moved:occurred_at
-E3       |             | null:customer_id    |
-E4       | B           | orphan:customer_id  | clock_moved:occurred_at
-E5       | C           | orphan:customer_id  |
+event_id | customer_id | broken_rule         | noted                   | broken_value
+E1       | A           |                     |                         |
+E2       | A           |                     | clock_moved:occurred_at |
+E3       |             | null:customer_id    |                         |
+E4       | B           | orphan:customer_id  | clock_moved:occurred_at | B
+E5       | C           | orphan:customer_id  |                         | C
 """
 
 
@@ -38,6 +38,12 @@ def test_a_share_is_refused_only_above_its_limit(engine, count: int, total: int,
             refuse({"orphan:customer_id": count}, total)
     else:
         refuse({"orphan:customer_id": count}, total)
+
+
+def test_an_example_shows_the_value_that_stood_there(engine):
+    with pytest.raises(DataRefused) as refused:
+        refuse({"orphan:customer_id": 2}, 2)
+    assert refused.value.examples == ("E4: 'B'", "E5: 'C'")
 
 
 def test_a_rule_without_a_share_tolerates_nothing(engine):

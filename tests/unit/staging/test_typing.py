@@ -35,6 +35,7 @@ def test_a_good_row_is_typed_and_breaks_no_rule(engine):
             "status": "failed",
             "broken_rule": None,
             "noted": None,
+            "broken_value": None,
         }
     ]
 
@@ -54,11 +55,34 @@ def test_a_bad_row_names_the_first_rule_it_breaks_in_the_order_of_the_columns(en
     assert [row["broken_rule"] for row in rows] == [
         "null:customer_id", "not_a_time:attempted_at", "not_a_number:amount", "unknown_value:status", "null:status",
     ]  # fmt: skip
+    assert [row["broken_value"] for row in rows] == [None, "soon", "x", "odd", None]
+
+
+def test_what_has_happened_cannot_lie_in_the_future_but_a_plan_may(engine):
+    (event,) = typed("events", "customer_id | occurred_at | event_type\nA | 2099-01-01 | login")
+    assert event["broken_rule"] == "future:occurred_at"
+    (plan,) = typed(
+        "subscriptions", "subscription_id | customer_id | started_at | ended_at\nS | A | 2024-01-01 | 2099-01-01"
+    )
+    assert plan["broken_rule"] is None
+
+
+@pytest.mark.parametrize("zone", [None, "Asia/Tokyo", "America/New_York"])
+@pytest.mark.parametrize("text", ["2024-01-05", "2024-01-05 00:00:00"])
+def test_a_calendar_day_is_never_moved(engine, text: str, zone: str | None):
+    settings = make_source(kind="flat", tables={"matrix": "x"}, time_zone=zone)
+    rows = plain(
+        type_columns(text_table(f"customer_id | as_of_date\nA | {text}"), contract_of(settings, "matrix"), settings)
+    )
+    assert rows[0]["as_of_date"] == datetime(2024, 1, 5)
+    day = text_table(f"customer_id | as_of_date\nA | {text}").mutate(as_of_date=ibis.date("2024-01-05"))
+    (row,) = plain(type_columns(day, contract_of(settings, "matrix"), settings))
+    assert row["as_of_date"] == datetime(2024, 1, 5)
 
 
 def test_optional_columns_that_are_not_there_stay_away(engine):
     (row,) = typed("tickets", "ticket_id | customer_id | opened_at\nT1 | A | 2024-02-01")
-    assert set(row) == {"ticket_id", "customer_id", "opened_at", "broken_rule", "noted"}
+    assert set(row) == {"ticket_id", "customer_id", "opened_at", "broken_rule", "noted", "broken_value"}
 
 
 def test_columns_come_in_the_order_of_the_contract(engine):
