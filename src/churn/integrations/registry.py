@@ -70,6 +70,8 @@ def _log_bundle(bundle: Bundle, example: pd.DataFrame) -> tuple[ModelInfo, str]:
     code = Path(__file__).with_name("pyfunc_model.py")
     pins = [f"{package}=={installed(package)}" for package in ("scikit-learn", "lightgbm", "pandas", "skops", "numpy")]
     features = bundle.select(example).head(5)
+    singles = features.select_dtypes("float32").columns  # read so to save memory; callers may give any number
+    features = features.astype(dict.fromkeys(singles, "float64"))
     signature = infer_signature(features, pd.Series([0.5] * len(features), name="churn_probability"))
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # it asks for an input example: customers do not go into MLflow

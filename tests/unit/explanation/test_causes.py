@@ -49,8 +49,11 @@ class TestTopCause:
     def test_is_the_one_that_raises_risk_most(self) -> None:
         assert self._top(low_engagement=0.2, poor_support=0.7) == "poor_support"
 
-    def test_is_not_the_profile_while_anything_else_raises_risk(self) -> None:
-        assert self._top(unexplained=5.0, pricing=0.01) == "pricing"
+    def test_is_not_the_profile_while_another_carries_its_part(self) -> None:
+        assert self._top(unexplained=1.0, pricing=0.25) == "pricing"
+
+    def test_is_unexplained_when_the_best_is_a_trifle_beside_the_profile(self) -> None:
+        assert self._top(unexplained=1.0, pricing=0.15) == "unexplained"
 
     def test_is_unexplained_when_nothing_else_raises_risk(self) -> None:
         assert self._top(unexplained=0.4, pricing=-0.3) == "unexplained"

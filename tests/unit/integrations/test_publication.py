@@ -67,7 +67,7 @@ def test_latest_is_the_newest_date_not_the_last_that_was_published(tmp_path: Pat
 
 @pytest.mark.parametrize("as_of", ["latest", "2024-01-01", "nonsense"])
 def test_a_date_without_a_list_is_refused_and_those_there_are_get_named(as_of: str, tmp_path: Path) -> None:
-    with pytest.raises(DataRefused, match="none yet"):
+    with pytest.raises(DataRefused, match="no list has been published yet"):
         read_published(tmp_path, as_of, "scores")
     publish(tmp_path, JUNE, _tables(), FACTS)
     if as_of != "latest":
