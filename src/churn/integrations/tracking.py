@@ -127,8 +127,8 @@ def require_finite(metrics: Mapping[str, float]) -> None:
         raise DataRefused(
             f"{len(odd)} metrics are no numbers: {', '.join(odd[:5])}",
             code="metric_not_finite",
-            remedy="Too few rows or churners to measure on, or probabilities that do not vary: take more dates, or "
-            "another model",
+            remedy="They are the judged model's: its probabilities do not vary, or too few churned to measure on. With "
+            "few leavers take model=logistic or experiment=small_data; else take more dates",
         )
 
 
