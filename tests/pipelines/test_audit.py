@@ -117,7 +117,7 @@ class TestPlantedLeaks:
             name = "eng_events_count_30d"
             return replace(built, table=built.table.mutate(**{name: built.table[name] / mean}))
 
-        self.patch(matrix, "FAMILIES", {**matrix.FAMILIES, "engagement": ("events", against_everybody)})
+        self.patch(matrix, "FAMILIES", {**matrix.FAMILIES, "engagement": matrix.Family(("events",), against_everybody)})
         assert named(audited(tables, settings, "engagement")) == {"eng_events_count_30d"}
 
     def test_values_standardised_over_all_dates(self, tables: Tables, settings: ChurnSettings) -> None:
@@ -128,7 +128,7 @@ class TestPlantedLeaks:
                 built, table=built.table.mutate(**{name: built.table[name] - built.table[name].mean().over()})
             )
 
-        self.patch(matrix, "FAMILIES", {**matrix.FAMILIES, "engagement": ("events", standardised)})
+        self.patch(matrix, "FAMILIES", {**matrix.FAMILIES, "engagement": matrix.Family(("events",), standardised)})
         assert named(audited(tables, settings, "engagement")) == {"eng_events_count_7d"}
 
     def test_ranks_over_all_dates(self, tables: Tables, settings: ChurnSettings) -> None:
@@ -161,8 +161,8 @@ class TestPlantedLeaks:
             rows = terms(inputs)
             return rows.mutate(is_running=rows.ended_at.isnull())
 
-        terms = subscription._terms_as_of
-        self.patch(subscription, "_terms_as_of", with_ends)
+        terms = subscription.terms_as_of
+        self.patch(subscription, "terms_as_of", with_ends)
         assert "sub_tenure_days" in named(audited(tables, settings, "subscription"))
 
     def test_a_cohort_that_leaves_out_who_will_cancel(self, tables: Tables, settings: ChurnSettings) -> None:

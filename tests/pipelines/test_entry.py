@@ -93,6 +93,7 @@ def test_multirun_runs_every_combination_and_gives_the_first_failure(tmp_path: P
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_request_to_stop_passes_whatever_catches_errors(number: int, code: int, tmp_path: Path) -> None:
     tidied = []
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs are started deaf to it
 
     def run(_: ChurnSettings) -> StageResult:
         try:

@@ -19,7 +19,8 @@ from churn.integrations.frames import to_frame
 from churn.integrations.sources import open_source
 from churn.integrations.spark import missing_spark
 from churn.snapshots.cohort import build_snapshots
-from churn.snapshots.grid import choose_as_of_dates, grid_table, measure_coverage
+from churn.snapshots.coverage import measure_coverage
+from churn.snapshots.grid import choose_as_of_dates, grid_table
 from churn.snapshots.labels import build_labels
 from churn.staging.stage import stage_tables
 from tests.builders import ENGINE

@@ -175,6 +175,7 @@ def connect(settings: ChurnSettings) -> tuple[MlflowClient, str]:
     tracking = settings.tracking
     logging.getLogger("alembic").setLevel(logging.WARNING)
     logging.getLogger("mlflow").setLevel(logging.WARNING)
+    logging.getLogger("mlflow.utils.environment").setLevel(logging.ERROR)  # an environment may well have no pip
     _point_at(tracking.uri)
     lock = settings.paths.models / ".mlflow-setup.lock"
     with hold_lock(lock, wait_seconds=SETUP_WAIT_SECONDS), store_errors(tracking):

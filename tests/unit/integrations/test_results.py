@@ -20,7 +20,7 @@ def test_what_is_written_is_read_back_with_the_stage(tmp_path: Path) -> None:
     assert content["summary"] == "3 顧客"
     assert set(content) == {
         "stage", "summary", "run_id", "as_of_dates", "rows_in", "rows_out", "durations", "artifacts", "metrics",
-        "notes",
+        "notes", "unsent",
     }  # fmt: skip
 
 
