@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 EDGE = 1e-7
 BINS = 15
 NEWTON_STEPS = 25
+HALVINGS = 30
 
 
 class Bins(NamedTuple):
@@ -65,21 +67,35 @@ def calibration_line(
     rate = float(np.average(churned, weights=weight))
     if np.ptp(x) < EDGE or not 0 < rate < 1:
         return float("nan"), float("nan")
-    slope, intercept = 0.0, float(np.log(rate / (1 - rate)))  # from the base rate; from 1 and 0 Newton may run away
+    line, worth = np.array([0.0, np.log(rate / (1 - rate))]), np.inf
+    inputs = np.column_stack([x, np.ones_like(x)])
     for _ in range(NEWTON_STEPS):
-        p = 1 / (1 + np.exp(-np.clip(slope * x + intercept, -30, 30)))
-        residual, information = weight * (churned - p), weight * p * (1 - p)
-        gradient = np.array([(residual * x).sum(), residual.sum()])
-        cross = (information * x).sum()
-        hessian = np.array([[(information * x * x).sum(), cross], [cross, information.sum()]])
+        p = 1 / (1 + np.exp(-np.clip(inputs @ line, -30, 30)))
+        information = (inputs * (weight * p * (1 - p))[:, None]).T @ inputs
         try:
-            step = np.linalg.solve(hessian, gradient)
+            step = np.linalg.solve(information, inputs.T @ (weight * (churned - p)))
         except np.linalg.LinAlgError:
-            return float("nan"), float("nan")
-        slope, intercept = slope + step[0], intercept + step[1]
+            break
         if np.abs(step).max() < 1e-6:
-            return float(slope), float(intercept)
+            return float(line[0]), float(line[1])
+        line, worth = _downhill(line, step, worth, lambda at: _log_loss(inputs @ at, churned, weight))
     return float("nan"), float("nan")
+
+
+def _downhill(
+    start: np.ndarray, step: np.ndarray, worth: float, loss: Callable[[np.ndarray], float]
+) -> tuple[np.ndarray, float]:
+    """Return where a step leads and the loss there; a full step may run away, then it is halved until it does not."""
+    worth = min(worth, loss(start))
+    for _ in range(HALVINGS):
+        if (there := loss(start + step)) <= worth:
+            return start + step, there
+        step = step / 2
+    return start, worth
+
+
+def _log_loss(log_odds: np.ndarray, churned: np.ndarray, weight: np.ndarray) -> float:
+    return float((weight * (np.logaddexp(0, log_odds) - churned * log_odds)).sum())
 
 
 def reliability_table(probability: np.ndarray, churned: np.ndarray, bins: Bins) -> list[dict[str, float]]:

@@ -109,9 +109,14 @@ def _changes(subscriptions: ir.Table, until: date | None) -> dict[date, int]:
 
 
 def _expected_since(rows_by_day: Mapping[date, int], last: date, end: date) -> float:
-    """Return how many rows were to be expected between a table's last day and the end, 0 for a short while."""
+    """Return how many rows were to be expected between a table's last day and the end, 0 for a short while.
+
+    A while is short when the table has lately been quiet for half as long (books that change once a month).
+    """
     silent_days = (end - last).days
-    if silent_days <= QUIET_DAYS:
+    days = sorted(day for day in rows_by_day if last - timedelta(days=2 * RATE_DAYS) < day <= last)
+    usual_gap = max(((later - earlier).days for earlier, later in pairwise(days)), default=0)
+    if silent_days <= max(QUIET_DAYS, 2 * usual_gap):
         return 0.0
     recent = sum(rows for day, rows in rows_by_day.items() if last - timedelta(days=RATE_DAYS) < day <= last)
     return recent / RATE_DAYS * silent_days

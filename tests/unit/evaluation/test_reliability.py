@@ -137,3 +137,15 @@ def test_reliability_table_has_a_row_per_bin_that_holds_something() -> None:
         {"rows": 3, "predicted": pytest.approx(0.1), "observed": pytest.approx(1 / 3)},
         {"rows": 1, "predicted": pytest.approx(0.9), "observed": pytest.approx(1.0)},
     ]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_the_line_is_found_where_a_full_step_would_run_away(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    churned = (np.arange(950) < 41).astype(float)
+    is_high = rng.random(950) < np.where(churned == 1, 0.8, 0.01)
+    log_odds = np.where(is_high, rng.normal(1.0, 0.3, 950), rng.normal(-5.0, 0.3, 950))
+    slope, intercept = calibration_line(1 / (1 + np.exp(-log_odds)), churned)
+    reference = LogisticRegression(C=np.inf, tol=1e-10, max_iter=10_000).fit(log_odds[:, None], churned)
+    assert slope == pytest.approx(reference.coef_[0, 0], rel=1e-3)
+    assert intercept == pytest.approx(reference.intercept_[0], rel=1e-3)

@@ -92,3 +92,13 @@ class TestCoverage:
             "subscriptions": staged_table("subscriptions", SUBSCRIPTIONS),
         }
         assert measure_coverage(staged, make_source()) == Coverage(date(2024, 1, 1), date(2024, 4, 29))
+
+    def test_a_table_that_changes_once_a_month_is_not_silent_in_between(self, engine):
+        events = [f"A | {date(2024, 1, 1) + timedelta(days=n)} 10:00:00 | login" for n in range(120)]
+        starts = [f"S{month}{n} | A | 2024-{month:02d}-01 10:00:00 |" for month in (1, 2, 3, 4) for n in range(90)]
+        header = "subscription_id | customer_id | started_at | ended_at"
+        staged = {
+            "events": staged_table("events", "\n".join(["customer_id | occurred_at | event_type", *events])),
+            "subscriptions": staged_table("subscriptions", "\n".join([header, *starts])),
+        }
+        assert measure_coverage(staged, make_source()) == Coverage(date(2024, 1, 1), date(2024, 4, 29))
