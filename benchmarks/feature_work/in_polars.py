@@ -128,9 +128,8 @@ def _support(work: Work, folder: Path) -> pl.LazyFrame:
     opened = pl.col("opened_at").dt.date()
     seen = seen.with_columns(is_open=is_open, opened=opened)
     seen = seen.filter((pl.col("opened") >= as_of - timedelta(days=OBSERVATION_DAYS)) | pl.col("is_open"))
-    minute = pl.col("opened_at").dt.truncate("1m")
     seen = seen.with_columns(
-        (pl.col(column).dt.truncate("1m") - minute).dt.total_minutes().alias(f"{name}_minutes")
+        ((pl.col(column) - pl.col("opened_at")).dt.total_microseconds() / 3_600_000_000.0).alias(f"{name}_hours")
         for name, column in HOURS.items()
     )
     out = [
@@ -150,7 +149,7 @@ def _support(work: Work, folder: Path) -> pl.LazyFrame:
             (pl.col("escalated_at").dt.date() >= start).sum().cast(pl.Float64).alias(f"sup_escalated_count_{days}d"),
             (pl.col("reopened_at").dt.date() >= start).sum().cast(pl.Float64).alias(f"sup_reopened_count_{days}d"),
             *[
-                (pl.when(inside).then(f"{name}_minutes").mean() / 60.0).alias(f"sup_{name}_hours_mean_{days}d")
+                pl.when(inside).then(f"{name}_hours").mean().alias(f"sup_{name}_hours_mean_{days}d")
                 for name in HOURS
             ],
             pl.when(inside & pl.col("resolved_at").is_not_null()).then("csat").mean().alias(f"sup_csat_mean_{days}d"),
