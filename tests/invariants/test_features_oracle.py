@@ -106,6 +106,7 @@ def engagement_of(events: list[Row], day: date) -> Row:
         for kind in EVENT_TYPES:
             of_kind = [e for e in inside if e["event_type"] == kind]
             out[f"eng_{kind}_count_{n}d"] = len(of_kind)
+            out[f"eng_{kind}_trend_{n}d"] = len(of_kind) - len([e for e in before if e["event_type"] == kind])
             out[f"eng_{kind}_value_sum_{n}d"] = sum(e["value"] or 0.0 for e in of_kind)
             if n == longest:
                 mean = sum(e["value"] or 0.0 for e in of_kind) / len(of_kind) if of_kind else None

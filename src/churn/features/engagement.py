@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from typing import Any
 
@@ -10,12 +10,13 @@ import ibis
 import ibis.expr.types as ir
 
 from churn.core.source import EventTypeSettings
+from churn.features.catalog import Feature
 from churn.features.family import FamilyTable, FeatureInputs, Measure
 from churn.features.segments import Lookback, mark_days, plan_segments, sum_segments
 from churn.features.words import describe, describe_kind, slugs_of
 
 FAMILY, TABLE = "engagement", "events"
-TAKEN = ("activity", "active_days", "events", "types")
+TAKEN = ("activity", "active_days", "active_days_pace", "events", "types")
 
 
 def build_engagement(inputs: FeatureInputs) -> FamilyTable:
@@ -48,16 +49,23 @@ def _measures(inputs: FeatureInputs, windows: Sequence[int], event_types: Sequen
         words = inputs.source.event_types.get(event_type, EventTypeSettings())
         worded = partial(describe_kind, "event_type", slug=slug, kind=event_type, words=words)
         has_value = event_type in (inputs.settings.value_types or [])
-        for days in windows:
-            measures.append(Measure(worded("eng_<type>_count", days=days), _column(f"in_{days}__n{number}")))
-        for days in windows if has_value else ():
-            measures.append(Measure(worded("eng_<type>_value_sum", days=days), _column(f"in_{days}__v{number}")))
-        if has_value:
-            mean = worded("eng_<type>_value_mean", days=windows[-1])
-            measures.append(Measure(mean, _mean_value(f"in_{windows[-1]}__", number)))
-        recency = worded("eng_<type>_recency_days", reach=reach)
-        measures.append(Measure(recency, _days_since(f"since{number}", reach)))
+        measures += _of_type(worded, number, windows, prior, has_value)
+        measures.append(Measure(worded("eng_<type>_recency_days", reach=reach), _days_since(f"since{number}", reach)))
     return measures
+
+
+def _of_type(
+    worded: Callable[..., Feature], number: int, windows: Sequence[int], prior: Collection[int], has_value: bool
+) -> list[Measure]:
+    """Return the measures of one event type over the windows; those against the window before where it is in reach."""
+    count, value = f"n{number}", f"v{number}"
+    found = [Measure(worded("eng_<type>_count", days=n), _column(f"in_{n}__{count}")) for n in windows]
+    found += [Measure(worded("eng_<type>_trend", days=n), _change(n, count)) for n in windows if n in prior]
+    if has_value:
+        found += [Measure(worded("eng_<type>_value_sum", days=n), _column(f"in_{n}__{value}")) for n in windows]
+        mean = worded("eng_<type>_value_mean", days=windows[-1])
+        found.append(Measure(mean, _mean_value(f"in_{windows[-1]}__", number)))
+    return found
 
 
 def _totals(days: int, has_prior: bool, type_count: int) -> list[Measure]:
@@ -89,6 +97,10 @@ def _pace(days: int, longest: int) -> Measure:
 def _mean_value(inside: str, number: int) -> Callable[[ir.Table], Any]:
     """Return the value per event; an event without a value counts as one of nothing."""
     return lambda t: t[f"{inside}v{number}"] / t[f"{inside}n{number}"].nullif(0)
+
+
+def _change(days: int, count: str) -> Callable[[ir.Table], Any]:
+    return lambda t: t[f"in_{days}__{count}"] - t[f"before_{days}__{count}"]
 
 
 def _column(name: str) -> Callable[[ir.Table], Any]:
