@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from typing import get_args
 
 import ibis
 import ibis.expr.types as ir
@@ -13,6 +14,7 @@ import pandas as pd
 import pytest
 
 from churn.core.contract import DELAY
+from churn.core.problem import FamilyName
 from churn.core.settings import ChurnSettings
 from churn.core.source import SourceSettings
 from churn.features import engagement, family, matrix, peers, profile, segments, subscription, support
@@ -56,7 +58,7 @@ def tables(engine: Engine, settings: ChurnSettings) -> dict[str, ir.Table]:
     """A sample of the company with dirt it may lack: late facts, versions of customers, facts at midnight."""
     staged = sample_customers(open_tables(engine, read_staged(settings)), settings.audit)
     day = ibis.interval(days=1)
-    for name in ("events", "tickets", "payments"):
+    for name in ("events", "tickets", "payments", "messages", "responses"):
         late = staged[name].customer_id.right(1).isin(("1", "2"))
         staged[name] = staged[name].mutate(**{DELAY: ibis.ifelse(late, 5 * 86_400_000_000, 0).cast("int64")}).cache()
     people = staged["customers"].mutate(valid_from=ibis.null("timestamp(6)"))
@@ -75,7 +77,8 @@ def named(rebuilds: Rebuilds) -> set[str]:
 
 
 def test_the_company_with_its_dirt_passes(tables: Tables, settings: ChurnSettings) -> None:
-    found = audited(tables, settings, "engagement", "peers", "support", "subscription", "payments", "profile")
+    found = audited(tables, settings, *get_args(FamilyName))
+    assert {feature.family for feature in found.normal.catalog.features} == set(get_args(FamilyName))
     assert len(found.differences) == 0, found.differences.head(20).to_string()
     assert found.compared > 10_000
 

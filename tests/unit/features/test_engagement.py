@@ -74,7 +74,10 @@ def test_a_type_is_compared_with_its_own_window_before(engine):
 def test_a_window_of_which_no_prior_is_observed_has_no_trend(engine):
     names = engagement(windows_days=(30, 60), observation_days=90)["A", DAY].keys()
     assert "eng_active_days_trend_30d" in names
-    assert not {"eng_active_days_trend_60d", "eng_active_days_prior_60d", "eng_events_trend_60d", "eng_login_trend_60d"} & names
+    assert (
+        not {"eng_active_days_trend_60d", "eng_active_days_prior_60d", "eng_events_trend_60d", "eng_login_trend_60d"}
+        & names
+    )
 
 
 def test_recency_counts_whole_days_back_to_the_observation_start(engine):
@@ -126,7 +129,14 @@ def test_types_nobody_listed_count_in_the_totals_only(engine):
 
 def test_types_that_become_one_column_or_a_taken_one_are_refused(engine):
     staged = {"events": staged_table("events", EVENTS)}
-    for event_types in (("Log in", "log-in"), ("activity",), ("Events",), ("types",), ("active days",), ("active_days pace",)):
+    for event_types in (
+        ("Log in", "log-in"),
+        ("activity",),
+        ("Events",),
+        ("types",),
+        ("active days",),
+        ("active_days pace",),
+    ):
         with pytest.raises(ConfigRefused, match="rename them in the source's SELECT of events"):
             build_engagement(make_inputs(staged, ["engagement"], DAY, event_types=event_types))
 
