@@ -29,6 +29,7 @@ def run(settings: ChurnSettings) -> StageResult:
         model = load_model(settings, settings.explanation.version)
         tracker.tag(builds_on=model.run_id, model_version=model.version)
         tracker.dataset(settings.source.name, dataset.folder, dataset.fingerprint, "explanation")
+        tracker.table(model.bundle.catalog.to_rows(), "features.json")
         matrix, _ = read_matrix(dataset)
         rows = unseen_rows(matrix, model.bundle.last_fit_date, settings.explanation.max_rows)
         with result.timed("contributions"):

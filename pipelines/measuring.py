@@ -17,7 +17,7 @@ from churn.evaluation.slices import describe_slice, measure_slices, slice_labels
 from churn.features.catalog import Catalog
 from churn.integrations.frames import read_attributes
 from churn.integrations.layers import Layer
-from churn.integrations.tracking import Tracker
+from churn.integrations.tracker import Tracker
 from churn.integrations.training_runs import PREDICTIONS, TEST_TAG
 from churn.modeling.experiment import Experiment
 

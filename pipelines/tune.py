@@ -24,7 +24,8 @@ from churn.integrations.studies import (
     open_study,
     settled_trials,
 )
-from churn.integrations.tracking import Tracker, child_run, stage_run
+from churn.integrations.tracker import Tracker
+from churn.integrations.tracking import child_run, stage_run
 from churn.modeling.experiment import backtest_folds, describe_problem
 from churn.modeling.fit import Candidate, require_outcomes
 from churn.modeling.search import Arena, default_values, suggest_values, with_values

@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 
 from churn.integrations.locks import RUN_LOCK, hold_lock
+from churn.integrations.mlflow_store import connect
 from churn.integrations.publication import read_published
-from churn.integrations.tracking import connect
 from tests.pipelines.demo import IGNORED, Demo, churn_process, start_churn
 
 pytestmark = [pytest.mark.filterwarnings(message) for message in IGNORED]

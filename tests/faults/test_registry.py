@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
+from churn.integrations.mlflow_store import connect
 from churn.integrations.registry import CHAMPION
 from churn.integrations.store import sha256_of
-from churn.integrations.tracking import connect
 from tests.pipelines.demo import IGNORED, Demo, churn_process, run_churn
 
 pytestmark = [pytest.mark.filterwarnings(message) for message in IGNORED]

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pandas as pd
 import pytest
 
+from churn.integrations.mlflow_store import connect
 from churn.integrations.publication import read_published
-from churn.integrations.tracking import connect
 from tests.pipelines.demo import IGNORED, Demo, run_churn
 
 pytestmark = [pytest.mark.filterwarnings(message) for message in IGNORED]

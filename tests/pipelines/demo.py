@@ -27,7 +27,7 @@ with warnings.catch_warnings():  # what these warn about while they are imported
 
 from mlflow.tracking._tracking_service import utils as tracking_utils
 
-import churn.integrations.tracking  # noqa: F401 - it sets how MLflow behaves in this process
+import churn.integrations.mlflow_store  # noqa: F401 - it sets how MLflow behaves in this process
 from churn import cli
 from churn.core.settings import ChurnSettings
 from pipelines.composition import compose

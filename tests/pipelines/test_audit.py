@@ -24,9 +24,9 @@ from churn.integrations.alarms import raise_alarms
 from churn.integrations.audits import find_audit
 from churn.integrations.engine import Engine, open_engine
 from churn.integrations.layers import dataset_key, open_tables, read_staged
+from churn.integrations.mlflow_store import connect
 from churn.integrations.rebuilds import SETTINGS, Rebuilds, rebuild, sample_customers
 from churn.integrations.source_cuts import cut_source
-from churn.integrations.tracking import connect
 from churn.snapshots import cohort
 from pipelines.estimators import build_candidate
 from tests.builders import ENGINE

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
+from churn.integrations.mlflow_store import connect
 from churn.integrations.registry import CHECKSUM_TAG
-from churn.integrations.tracking import connect
 from tests.pipelines.demo import IGNORED, Demo, churn_process
 
 pytestmark = [pytest.mark.filterwarnings(message) for message in IGNORED]

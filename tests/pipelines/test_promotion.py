@@ -11,7 +11,8 @@ import pytest
 from mlflow import MlflowClient
 
 from churn.integrations.audits import record_verdict
-from churn.integrations.tracking import connect, stage_run
+from churn.integrations.mlflow_store import connect
+from churn.integrations.tracking import stage_run
 from tests.pipelines.demo import IGNORED, QUICK, Demo, Outcome, run_churn
 
 pytestmark = [pytest.mark.filterwarnings(message) for message in IGNORED]

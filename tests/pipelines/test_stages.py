@@ -15,9 +15,9 @@ from mlflow.entities import Run
 
 from churn.core.settings import ChurnSettings
 from churn.features.catalog import Catalog
+from churn.integrations.mlflow_store import connect
 from churn.integrations.publication import read_published
 from churn.integrations.registry import load_model
-from churn.integrations.tracking import connect
 from tests.pipelines.demo import IGNORED, Demo
 
 pytestmark = [pytest.mark.filterwarnings(message) for message in IGNORED]
@@ -122,8 +122,8 @@ class TestTracking:
                     "plots",
                 },
             ),
-            ("explain", {"feature_importance.json", "plots"}),
-            ("score", set()),
+            ("explain", {"features.json", "feature_importance.json", "plots"}),
+            ("score", {"features.json"}),
         ],
     )
     def test_every_run_keeps_its_tables_and_pictures(
@@ -131,6 +131,14 @@ class TestTracking:
     ) -> None:
         found = {item.path for item in client.list_artifacts(runs[stage].info.run_id)}
         assert names | {"config.json"} <= found
+
+    @pytest.mark.parametrize("stage", ["train", "explain", "score"])
+    def test_runs_of_a_model_list_the_features_it_reads(
+        self, stage: str, runs: dict[str, Run], settings: ChurnSettings
+    ) -> None:
+        listed = json.loads(mlflow.artifacts.load_text(f"runs:/{runs[stage].info.run_id}/features.json"))
+        read = load_model(settings, "champion").bundle.catalog
+        assert Catalog.from_rows(listed).fingerprint() == read.fingerprint()
 
     @pytest.mark.parametrize(
         ("stage", "names"),

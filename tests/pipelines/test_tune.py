@@ -12,7 +12,7 @@ from contextlib import closing
 
 import pytest
 
-from churn.integrations.tracking import connect
+from churn.integrations.mlflow_store import connect
 from tests.pipelines.demo import IGNORED, Demo, start_churn
 
 pytestmark = [pytest.mark.filterwarnings(message) for message in IGNORED]

@@ -47,13 +47,18 @@ def plot_roc(churned: np.ndarray, probabilities: Mapping[str, np.ndarray]) -> Fi
 
 
 def plot_precision_recall(churned: np.ndarray, probabilities: Mapping[str, np.ndarray]) -> Figure:
-    """Return the precision-recall curves of the models."""
+    """Return the precision-recall curves of the models, as steps: the area below one is its average precision.
+
+    Customers of equal score are listed together, so between two lists there is nothing to draw a slope through; the
+    precision of the shortest list there is reaches back to a recall of zero.
+    """
     figure, axes = _figure(
         "Precision and recall", "recall: share of leavers listed", "precision: share of the list that leaves"
     )
     for colour, (name, probability) in zip(COLOURS, probabilities.items(), strict=False):
         precision, recall, _ = precision_recall_curve(churned, probability)
-        axes.plot(*_thin(recall, precision), color=colour, label=name)  # type: ignore[attr-defined]
+        precision[-1] = precision[-2]  # the last point is a convention, "precision 1 of nobody", and no list
+        axes.plot(*_thin(recall, precision), color=colour, label=name, drawstyle="steps-post")  # type: ignore[attr-defined]
     axes.axhline(churned.mean(), color="black", lw=0.8, ls=":", label="base rate")  # type: ignore[attr-defined]
     axes.legend()  # type: ignore[attr-defined]
     return figure

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Literal
 
 from churn.core.settings import ChurnSettings
-from churn.integrations.tracking import Tracker, connect, store_errors
+from churn.integrations.mlflow_store import connect, store_errors
+from churn.integrations.tracker import Tracker
 
 Verdict = Literal["passed", "failed"]
 VERDICT_TAG, FINGERPRINT_TAG = "audit.verdict", "data_fingerprint"

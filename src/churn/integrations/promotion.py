@@ -13,8 +13,8 @@ from churn.core.errors import DataRefused
 from churn.core.settings import ChurnSettings
 from churn.evaluation.gate import Verdict
 from churn.integrations.locks import hold_lock
+from churn.integrations.mlflow_store import connect, store_errors
 from churn.integrations.registry import CHALLENGER, CHAMPION, GATE_TAG, aliased, model_name, require_version
-from churn.integrations.tracking import connect, store_errors
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion

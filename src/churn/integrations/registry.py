@@ -14,7 +14,7 @@ import pandas as pd
 from churn.core.errors import DependencyDown
 from churn.core.settings import ChurnSettings
 from churn.integrations.bundles import read_bundle, write_bundle
-from churn.integrations.tracking import connect, store_errors
+from churn.integrations.mlflow_store import connect, store_errors
 from churn.modeling.bundle import Bundle
 
 if TYPE_CHECKING:

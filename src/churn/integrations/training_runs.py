@@ -13,8 +13,8 @@ import pandas as pd
 
 from churn.core.errors import DependencyDown
 from churn.core.settings import ChurnSettings
+from churn.integrations.mlflow_store import connect, store_errors
 from churn.integrations.registry import describe_versions, find_version, model_name
-from churn.integrations.tracking import connect, store_errors
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
+from sklearn.metrics import average_precision_score
 
 from churn.evaluation.plots import plot_calibration, plot_gain, plot_precision_recall, plot_roc
 
@@ -23,6 +24,19 @@ def test_every_model_is_a_named_line_and_axes_are_titled(plot: object) -> None:
     axes = figure.axes[0]
     assert set(PROBABILITIES) <= {line.get_label() for line in axes.get_lines()}
     assert axes.get_title() and axes.get_xlabel() and axes.get_ylabel()
+
+
+def test_precision_of_customers_who_all_score_the_same_is_the_base_rate() -> None:
+    recall, precision = _line(plot_precision_recall(CHURNED, PROBABILITIES), "recency")
+    assert recall.tolist() == [1.0, 0.0]
+    assert precision == pytest.approx(CHURNED.mean())
+
+
+def test_the_area_below_the_steps_is_the_average_precision() -> None:
+    tied = np.round(GENERATOR.random(200), 1)
+    recall, precision = _line(plot_precision_recall(CHURNED, {"m": tied}), "m")
+    area = float(-np.diff(recall) @ precision[:-1])
+    assert area == pytest.approx(average_precision_score(CHURNED, tied))
 
 
 def test_gain_ends_with_everybody_caught_and_shows_the_capacity() -> None:

@@ -11,9 +11,9 @@ from churn.core.settings import ChurnSettings
 from churn.evaluation.gate import Check, Verdict
 from churn.integrations import promotion
 from churn.integrations.locks import hold_lock
+from churn.integrations.mlflow_store import connect
 from churn.integrations.promotion import apply_gate, champion_version, move_champion, record_verdict, roll_back
 from churn.integrations.registry import model_name
-from churn.integrations.tracking import connect
 from pipelines.composition import compose
 from tests.pipelines.demo import IGNORED
 

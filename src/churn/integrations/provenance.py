@@ -1,0 +1,59 @@
+"""Where a run comes from: stage, source, code and the whole configuration, without secrets."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Mapping
+from typing import Any
+
+from churn.core.settings import ChurnSettings
+from churn.integrations.mlflow_store import hide_passwords
+from churn.integrations.stale_runs import PROCESS_TAG, process_name
+
+UNLISTED = ("paths", "tracking", "engine", "source")
+
+
+def origin_tags(stage: str, settings: ChurnSettings, builds_on: str | None) -> dict[str, str]:
+    """Return the tags of a stage's run: stage, source, process, git commit, and the run it builds on."""
+    tags = {"stage": stage, "source": settings.source.name, PROCESS_TAG: process_name(), **_git_tags(settings)}
+    return {**tags, "builds_on": builds_on} if builds_on else tags
+
+
+def run_name(stage: str, settings: ChurnSettings) -> str:
+    """Return what a run is called in lists."""
+    model = f"-{settings.model.name}" if stage in ("train", "backtest", "tune") else ""
+    return f"{stage}-{settings.source.name}{model}"
+
+
+def describe_settings(settings: ChurnSettings) -> dict[str, Any]:
+    """Return the settings as plain content without secrets."""
+    content: dict[str, Any] = settings.model_dump(mode="json")
+    content["tracking"]["uri"] = hide_passwords(settings.tracking.uri)
+    return content
+
+
+def to_params(content: Mapping[str, Any]) -> dict[str, object]:
+    """Return described settings as parameters, one per dotted key; addresses and folders stay in `config.json`."""
+    return _flatten({key: value for key, value in content.items() if key not in UNLISTED})
+
+
+def _flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, object]:
+    flat: dict[str, object] = {}
+    for key, value in values.items():
+        flat |= _flatten(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
+    return flat
+
+
+def _git_tags(settings: ChurnSettings) -> dict[str, str]:
+    root = str(settings.paths.root)
+    try:
+        commit = _git(root, "rev-parse", "HEAD")
+        is_clean = not _git(root, "status", "--porcelain")
+    except (OSError, subprocess.CalledProcessError):
+        return {}
+    return {"mlflow.source.git.commit": commit, "git.is_clean": str(is_clean).lower()}
+
+
+def _git(root: str, *arguments: str) -> str:
+    command = ["git", "-C", root, *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()  # noqa: S603
