@@ -47,7 +47,7 @@ def run(settings: ChurnSettings) -> StageResult:
         verdict = judge_signal(measured.report, settings.gate)
         with result.timed("log"):
             log_measurement(measured, experiment, tracker, settings)
-            tracker.table(catalog.to_rows(), "features.json")
+            tracker.table(experiment.bundle.catalog.to_rows(), "features.json")
             tracker.table(experiment.single_feature_aucs, "single_feature_auc.json")
             version = register_bundle(experiment.bundle, settings, tracker.run_id, experiment.test_rows)
             card = write_card(experiment, measured, verdict, dataset, settings, version, tracker.run_id)
