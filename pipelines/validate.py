@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
+
+import ibis.expr.types as ir
 
 from churn.core.settings import ChurnSettings
 from churn.integrations.forgetting import read_forgotten, without_forgotten
@@ -12,8 +15,8 @@ from churn.integrations.results import StageResult
 from churn.integrations.sources import explain_engine_error, open_source
 from churn.integrations.tracking import stage_run
 from churn.integrations.workplace import layer_engine
-from churn.snapshots.coverage import measure_coverage
-from churn.staging.gaps import count_by_day, find_silent_days
+from churn.snapshots.coverage import Coverage, measure_coverage
+from churn.staging.gaps import count_by_day, find_empty_columns, find_silent_days
 from churn.staging.stage import StagedTable, is_rejection, stage_tables
 from churn.staging.volume import check_volume
 from pipelines.entry import stage_main
@@ -46,14 +49,12 @@ def run(settings: ChurnSettings) -> StageResult:
             rows = int(engine.run(f"SELECT count(*) FROM '{layer.path(name)}'")[0][0])
             result.rows_out[name] = rows
             log.info("%-14s %12s rows in, %12s staged%s", name, f"{table.rows_in:,}", f"{rows:,}", _counted(table))
+        tables = open_tables(engine, layer)
         if source.kind == "tables":
-            tables = open_tables(engine, layer)
             coverage = measure_coverage(tables, source)
             result.notes += [f"the data covers {coverage.start} to {coverage.end}", *coverage.notes]
-            silent = find_silent_days(count_by_day(tables["events"], "occurred_at")) if "events" in tables else []
-            if silent:
-                shown = ", ".join(str(day) for day in silent[:SHOWN_DAYS])
-                result.notes.append(f"no event at all on {len(silent)} days ({shown}): closed, or a failed delivery?")
+            result.notes += _silent_days(tables, coverage)
+        result.notes += _empty_columns(tables)
         report = {
             "counts": {n: dict(t.counts) for n, t in staged.items()},
             "in": result.rows_in,
@@ -67,6 +68,18 @@ def run(settings: ChurnSettings) -> StageResult:
     staged_rows = f"{sum(result.rows_out.values()):,} rows staged in {len(staged)} tables"
     result.summary = "; ".join([staged_rows, *result.notes])
     return result
+
+
+def _silent_days(tables: Mapping[str, ir.Table], coverage: Coverage) -> list[str]:
+    found = find_silent_days(count_by_day(tables["events"], "occurred_at")) if "events" in tables else []
+    silent = [day for day in found if coverage.start <= day < coverage.end]
+    shown = ", ".join(str(day) for day in silent[:SHOWN_DAYS])
+    return [f"no event at all on {len(silent)} days ({shown}): closed, or a failed delivery?"] if silent else []
+
+
+def _empty_columns(tables: Mapping[str, ir.Table]) -> list[str]:
+    empty = [f"{name}.{column}" for name, table in tables.items() for column in find_empty_columns(table)]
+    return [f"no value in any row of {', '.join(empty)}: is the column mapped rightly?"] if empty else []
 
 
 def _counted(table: StagedTable) -> str:

@@ -129,7 +129,9 @@ def _support(work: Work, folder: Path) -> pl.LazyFrame:
     seen = seen.with_columns(is_open=is_open, opened=opened)
     seen = seen.filter((pl.col("opened") >= as_of - timedelta(days=OBSERVATION_DAYS)) | pl.col("is_open"))
     seen = seen.with_columns(
-        ((pl.col(column) - pl.col("opened_at")).dt.total_microseconds() / 3_600_000_000.0).alias(f"{name}_hours")
+        ((pl.col(column).dt.truncate("1s") - pl.col("opened_at").dt.truncate("1s")).dt.total_seconds() / 3600.0).alias(
+            f"{name}_hours"
+        )
         for name, column in HOURS.items()
     )
     out = [

@@ -96,6 +96,31 @@ class TestBrokenBytes:
         assert (refusal.code, refusal.table) == ("broken_file", "events_raw")
         assert str(path) in str(refusal)
 
+    @pytest.mark.parametrize(
+        ("ending", "content", "kind"),
+        [
+            ("jsonl", b'{"customer_id": "1"}\n', "JSON lines"),
+            ("jsonl.gz", gzip.compress(b'{"customer_id": "1"}\n'), "JSON lines"),
+            ("xlsx", b"PK\x03\x04\x14\x00\x06\x00", "Excel"),
+            ("data", b"SQLite format 3\x00", "SQLite"),
+            ("dump", b"customer_id,signed_up_at\n", "export it as one of them"),
+        ],
+    )
+    def test_a_file_of_another_kind_is_told_what_it_looks_like(
+        self, company: Company, ending: str, content: bytes, kind: str
+    ):
+        path = company.write("customers", content, ending)
+        refusal = company.refuse(inputs={"customers_raw": InputSettings(path=str(path))})
+        assert (refusal.code, refusal.table) == ("unknown_format", "customers_raw")
+        assert str(path) in str(refusal) and kind in str(refusal)
+        assert "CSV and Parquet are read" in str(refusal)
+
+    def test_every_broken_input_is_named_at_once(self, company: Company):
+        company.write("customers", b"")
+        company.write("events", b"")
+        refusal = company.refuse()
+        assert [part.table for part in refusal.parts] == ["customers_raw", "events_raw"]
+
     @pytest.mark.parametrize("compression", ["zstd", "snappy"])
     def test_a_parquet_with_damaged_pages(self, company: Company, compression: str):
         path = write_parquet(company, "events", rows=2000, compression=compression)

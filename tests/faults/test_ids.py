@@ -72,6 +72,7 @@ class TestRoundTrip:
         company.write("events", csv_text(events(["00123"])))
         refusal = company.refuse(inputs=inputs, tables=select_all("customers", "events"), attributes={})
         assert (refusal.code, refusal.table, refusal.column, refusal.count) == ("orphan", "events", "customer_id", 1)
+        assert "Most of them are customers but for leading zeros" in str(refusal)
 
     def test_a_column_of_whole_numbers_that_gains_a_null_arrives_as_floats_and_is_refused(self, company: Company):
         columns = {"customer_id": pa.array([1.0, 2.0, None], pa.float64()), "signed_up_at": ["2024-01-01"] * 3}

@@ -62,6 +62,25 @@ class TestColumns:
         assert "required columns customer_id, occurred_at, event_type missing" in str(refusal)
         assert "yields event_id, a, b" in str(refusal)
 
+    def test_everything_wrong_with_the_tables_is_said_at_once(self, company: Company):
+        company.write("subscriptions", COMPANY["subscriptions"].replace("started_at", "start_at"))
+        company.append("events", "E90,C1,not a time,login", "E91,,2024-03-01T00:00:00Z,login")
+        refusal = company.refuse()
+        first, *lines = str(refusal).splitlines()
+        assert first == f"{len(lines)} problems in the data:"
+        told = {(part.table, part.column, part.code) for part in refusal.parts}
+        assert ("subscriptions", "started_at", "missing_column") in told
+        assert {("events", "occurred_at", "not_a_time"), ("events", "customer_id", "null")} < told
+        assert len(told) == len(lines) == 3
+
+    def test_everything_wrong_with_the_selects_is_said_at_once(self, company: Company):
+        tables = {
+            "customers": "SELECT *, nothing_1 AS a FROM customers_raw",
+            "events": "SELECT *, nothing_2 AS b FROM events_raw",
+        }
+        refusal = company.refuse(tables=tables)
+        assert [part.column for part in refusal.parts] == ["nothing_1", "nothing_2"]
+
     def test_a_select_that_asks_for_a_column_that_is_not_there(self, company: Company):
         tables = {"customers": "SELECT * FROM customers_raw", "events": "SELECT *, costumer_id AS c FROM events_raw"}
         refusal = company.refuse(tables=tables)

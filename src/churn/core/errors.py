@@ -65,6 +65,7 @@ class DataRefused(ChurnError):
         examples: Sequence[object] = (),
     ) -> None:
         self.table, self.column, self.count = table, column, count
+        self.parts: tuple[DataRefused, ...] = (self,)
         self.examples = tuple(str(example) for example in examples[:EXAMPLE_IDS])
         place = ".".join(part for part in (table, column) if part)
         text = f"{place}: {problem}" if place else problem
@@ -73,6 +74,30 @@ class DataRefused(ChurnError):
         if self.examples:
             text += f"; for example {', '.join(self.examples)}"
         super().__init__(f"{text}. {remedy}", code=code)
+
+    @classmethod
+    def of_parts(cls, parts: Sequence[DataRefused]) -> DataRefused:
+        """Return several refusals as one; its place is that of the first."""
+        first = parts[0]
+        together = cls("", remedy="", code=first.code, table=first.table, column=first.column, count=first.count)
+        together.message = "\n  - ".join([f"{len(parts)} problems in the data:", *(part.message for part in parts)])
+        together.args, together.parts = (together.message,), tuple(parts)
+        return together
+
+
+def refuse_together(refusals: Sequence[DataRefused]) -> None:
+    """Raise what was refused as one error, so that an export needs correcting once; nothing happens without any.
+
+    Raises
+    ------
+    DataRefused
+        The refusal itself when there is one; else one that lists them all and carries the place of the first.
+    """
+    parts = [part for refusal in refusals for part in refusal.parts]
+    if len(parts) == 1:
+        raise parts[0]
+    if parts:
+        raise DataRefused.of_parts(parts)
 
 
 class ConfigRefused(ChurnError):
@@ -124,3 +149,8 @@ class Terminated(ChurnError):
 
     exit_code = 143
     code = "terminated"
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of any error's text, or its kind when it has none."""
+    return (str(error).splitlines() or [type(error).__name__])[0]

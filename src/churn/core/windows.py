@@ -141,8 +141,8 @@ def days_between(earlier: Any, later: Any) -> Any:
 
 
 def hours_between(earlier: Any, later: Any) -> Any:
-    """Return hours, with fractions to the second, from one Ibis timestamp to a later one."""
-    return (later.epoch_seconds() - earlier.epoch_seconds()).cast("float64") / 3600.0
+    """Return hours from one Ibis timestamp to a later one, each cut to its whole second, as any engine can."""
+    return (later.epoch_seconds().floor() - earlier.epoch_seconds().floor()).cast("float64") / 3600.0
 
 
 def days_before_expression(day: Any, days: int) -> Any:

@@ -14,11 +14,10 @@ import ibis
 import ibis.expr.datatypes as dt
 import pyarrow.parquet as pq
 
-from churn.core.errors import ChurnError, ConfigRefused, DataRefused, DependencyDown
+from churn.core.errors import ChurnError, ConfigRefused, DataRefused, DependencyDown, first_line
 from churn.core.source import InputSettings
 from churn.core.suggestions import did_you_mean
 from churn.integrations.engine import Engine, quoted
-from churn.integrations.raw_files import first_line
 from churn.integrations.store import output_errors
 
 ROWS_PER_BATCH = 100_000

@@ -11,11 +11,10 @@ from typing import Any
 
 import ibis.expr.types as ir
 
-from churn.core.errors import DataRefused
+from churn.core.errors import DataRefused, first_line
 from churn.core.problem import Problem
 from churn.core.settings import ChurnSettings
 from churn.integrations.engine import Engine
-from churn.integrations.raw_files import first_line
 from churn.integrations.store import (
     CURRENT,
     MANIFEST,

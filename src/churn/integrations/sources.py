@@ -7,12 +7,13 @@ import re
 
 import ibis.expr.types as ir
 
-from churn.core.errors import ChurnError, DataRefused
+from churn.core.errors import ChurnError, DataRefused, first_line, refuse_together
 from churn.core.source import InputSettings, SourceSettings
 from churn.core.suggestions import did_you_mean
+from churn.integrations.csv_files import explain_csv_error
 from churn.integrations.databases import database_relation
 from churn.integrations.engine import Engine
-from churn.integrations.raw_files import explain_csv_error, files_relation, find_files, first_line
+from churn.integrations.raw_files import files_relation, find_files
 from churn.integrations.spark import SparkEngine
 
 log = logging.getLogger(__name__)
@@ -27,25 +28,42 @@ def open_source(engine: Engine, source: SourceSettings) -> dict[str, ir.Table]:
         When a file is missing or broken, or a SELECT does not fit its inputs.
     """
     open_inputs(engine, source)
-    return {table: _mapped(engine, table, select) for table, select in source.tables.items()}
+    mapped, refusals = {}, []
+    for table, select in source.tables.items():
+        try:
+            mapped[table] = _mapped(engine, table, select)
+        except DataRefused as refusal:
+            refusals.append(refusal)
+    refuse_together(refusals)
+    return mapped
 
 
 def open_inputs(engine: Engine, source: SourceSettings) -> dict[str, str]:
     """Make a view of every raw input under its own name, and return the relation each reads, by that name."""
     relations: dict[str, str] = {}
+    refusals = []
     for name, settings in source.inputs.items():
-        if isinstance(engine, SparkEngine):
-            _read_by_spark(engine, name, settings)
-            continue
-        if settings.connection_env is not None:
-            relations[name] = database_relation(engine, name, settings)
-        else:
-            relations[name] = files_relation(engine, name, settings, source.tables.values())
         try:
-            engine.define(name, f"SELECT * FROM {relations[name]}")
-        except Exception as error:
-            raise explain_engine_error(error, name) from error
+            if isinstance(engine, SparkEngine):
+                _read_by_spark(engine, name, settings)
+            else:
+                relations[name] = _open_input(engine, name, settings, source)
+        except DataRefused as refusal:
+            refusals.append(refusal)
+    refuse_together(refusals)
     return relations
+
+
+def _open_input(engine: Engine, name: str, settings: InputSettings, source: SourceSettings) -> str:
+    if settings.connection_env is not None:
+        relation = database_relation(engine, name, settings)
+    else:
+        relation = files_relation(engine, name, settings, source.tables.values())
+    try:
+        engine.define(name, f"SELECT * FROM {relation}")
+    except Exception as error:
+        raise explain_engine_error(error, name) from error
+    return relation
 
 
 def _read_by_spark(engine: SparkEngine, name: str, settings: InputSettings) -> None:

@@ -1,4 +1,4 @@
-"""Days on which nothing arrived although something always does: a delivery that failed upstream."""
+"""What did not arrive although it should have: days without rows, columns without values."""
 
 from __future__ import annotations
 
@@ -38,3 +38,12 @@ def _usual(rows_by_day: Mapping[date, int], day: date, first: date, last: date) 
     steps = [n for n in range(-SAME_WEEKDAYS, SAME_WEEKDAYS + 1) if n]
     near = [day + timedelta(weeks=n) for n in steps]
     return median([rows_by_day.get(other, 0) for other in near if first <= other <= last] or [0])
+
+
+def find_empty_columns(rows: ir.Table) -> list[str]:
+    """Return the columns that have no value in any row, in the table's order; an empty table has none of them."""
+    if not rows.columns:
+        return []
+    counts = rows.agg(**{name: rows[name].count() for name in rows.columns}, rows_in_all=rows.count())
+    [filled] = counts.to_pyarrow().to_pylist()
+    return [name for name in rows.columns if filled["rows_in_all"] and not filled[name]]

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import ibis.expr.types as ir
 
 from churn.core.contract import LARGEST, TableContract
-from churn.core.errors import EXAMPLE_IDS, DataRefused
+from churn.core.errors import EXAMPLE_IDS, DataRefused, refuse_together
 from churn.core.source import SourceSettings
+from churn.staging.id_shapes import explain_strangers
 from churn.staging.typing import NOTE, RULE, VALUE
 
 SHOWN = 40  # characters of a value in a message
@@ -92,9 +93,14 @@ def count_marks(typed: ir.Table) -> tuple[int, dict[str, int], dict[str, int]]:
 
 
 def refuse_broken(
-    rows: ir.Table, broken: Mapping[str, int], total: int, contract: TableContract, source: SourceSettings
+    rows: ir.Table,
+    broken: Mapping[str, int],
+    total: int,
+    contract: TableContract,
+    source: SourceSettings,
+    customers: ir.Table | None = None,
 ) -> None:
-    """Refuse the table when a rule is broken more often than the source allows.
+    """Refuse the table when rules are broken more often than the source allows.
 
     Parameters
     ----------
@@ -104,26 +110,33 @@ def refuse_broken(
         Rows per `rule:column`.
     total
         Rows in the table.
+    customers
+        The known `customer_id`s: strangers that are customers written otherwise are told so.
 
     Raises
     ------
     DataRefused
-        For the first rule, in the order of the columns, that is broken too often.
+        For every rule and column that is broken too often, by rule.
     """
+    refusals = []
     for key, count in sorted(broken.items()):
         name, column = key.split(":", 1)
         rule = RULES[name]
         limit = getattr(source, rule.share) if rule.share else 0.0
         if count > limit * total:
-            raise DataRefused(
+            concerned = rows.filter(rows[RULE] == key)
+            hint = explain_strangers(concerned, customers) if name == "orphan" and customers is not None else None
+            refusal = DataRefused(
                 rule.problem.format(**_facts(contract, column, source)),
-                remedy=rule.remedy.format(share=f"{rule.share} (now {limit:g})"),
+                remedy=hint or rule.remedy.format(share=f"{rule.share} (now {limit:g})"),
                 table=contract.name,
                 column=column,
                 count=count,
                 code=name,
-                examples=_example_values(rows.filter(rows[RULE] == key), contract),
+                examples=_example_values(concerned, contract),
             )
+            refusals.append(refusal)
+    refuse_together(refusals)
 
 
 def _example_values(rows: ir.Table, contract: TableContract) -> list[str]:

@@ -10,7 +10,7 @@ import ibis
 import ibis.expr.types as ir
 
 from churn.core.contract import DELAY, TableContract
-from churn.core.errors import DataRefused
+from churn.core.errors import DataRefused, refuse_together
 from churn.core.source import SourceSettings
 from churn.staging.contracts import contract_of
 from churn.staging.rules import RULES, count_marks, example_ids, refuse_broken
@@ -59,14 +59,20 @@ def stage_tables(raw: Mapping[str, ir.Table], source: SourceSettings) -> dict[st
     Raises
     ------
     DataRefused
-        At the first table that breaks a rule more often than the source allows.
+        For every table that breaks a rule more often than the source allows, all in one.
     """
     staged: dict[str, StagedTable] = {}
+    refusals = []
     customers: ir.Table | None = None
     for name in sorted(raw, key=lambda table: table != "customers"):
-        staged[name] = _stage_table(raw[name], contract_of(source, name), source, customers)
+        try:
+            staged[name] = _stage_table(raw[name], contract_of(source, name), source, customers)
+        except DataRefused as refusal:
+            refusals.append(refusal)
+            continue
         if name == "customers":
             customers = staged[name].rows.select("customer_id").distinct()
+    refuse_together(refusals)
     return staged
 
 
@@ -87,7 +93,7 @@ def _stage_table(
             code="too_few_rows",
             remedy="Did the export finish? Otherwise lower min_rows, or leave the table out of the source file",
         )
-    refuse_broken(typed, broken, total, contract, source)
+    refuse_broken(typed, broken, total, contract, source, customers)
     good = typed.filter(typed[RULE].isnull()).drop(RULE, NOTE, VALUE)
     unique, repeated = _keep_unique(good, contract)
     rows = _add_delay(unique, contract, source)

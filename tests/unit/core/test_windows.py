@@ -104,6 +104,11 @@ def test_a_fact_without_a_time_is_never_visible(engine):
     assert plain(facts.select(day=w.first_visible_date(facts["at"], facts["delay"]))) == [{"day": None}]
 
 
+def test_hours_count_whole_seconds_whatever_the_engine_keeps(engine):
+    start, end = (ibis.timestamp(text) for text in ("2024-01-01 00:00:00.9", "2024-01-01 01:00:01.1"))
+    assert w.hours_between(start, end).to_pyarrow().as_py() == pytest.approx(3601 / 3600)
+
+
 def test_days_between_is_negative_when_the_later_date_comes_first(engine):
     rows = ibis.memtable([{"a": date(2024, 3, 1), "b": date(2024, 2, 28)}], schema={"a": "date", "b": "date"})
     assert plain(rows.select(forth=w.days_between(rows.b, rows.a), back=w.days_between(rows.a, rows.b))) == [

@@ -7,9 +7,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from churn.core.errors import DataRefused
+from churn.core.errors import DataRefused, first_line
 from churn.core.source import InputSettings
-from churn.integrations.raw_files import explain_csv_error, files_relation, find_files, first_line
+from churn.integrations.csv_files import explain_csv_error
+from churn.integrations.raw_files import files_relation, find_files
 
 
 def read(engine, path: Path | str, **options) -> list[tuple[object, ...]]:

@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta
 import ibis
 import pyarrow as pa
 
-from churn.staging.gaps import count_by_day, find_silent_days
+from churn.staging.gaps import count_by_day, find_empty_columns, find_silent_days
 
 FIRST = date(2024, 1, 1)  # a Monday
 
@@ -41,3 +41,12 @@ def test_rows_are_counted_by_utc_day():
     times = [datetime(2024, 1, 1, 23, 59, 59), datetime(2024, 1, 2), datetime(2024, 1, 2, 12)]
     rows = ibis.memtable(pa.table({"occurred_at": times}))
     assert count_by_day(rows, "occurred_at") == {FIRST: 1, FIRST + timedelta(days=1): 2}
+
+
+def test_columns_without_any_value_are_found():
+    rows = ibis.memtable(pa.table({"a": [1, None], "b": pa.nulls(2, pa.string()), "c": pa.nulls(2, pa.float64())}))
+    assert find_empty_columns(rows) == ["b", "c"]
+
+
+def test_an_empty_table_has_no_empty_columns():
+    assert find_empty_columns(ibis.memtable(pa.table({"a": pa.array([], pa.string())}))) == []

@@ -1,0 +1,173 @@
+"""CSV files as engine relations: every column as text, in clean UTF-8, a fault of the file said in our words.
+
+Ids survive as they stand; staging does the typing with its own messages.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import gzip
+import re
+import zlib
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from churn.core.errors import DataRefused, first_line
+from churn.core.source import InputSettings
+from churn.integrations.engine import Engine, quoted
+from churn.integrations.store import output_errors
+
+CHUNK = 1 << 20
+ENCODINGS_TO_SUGGEST = ("utf-16", "cp932", "euc_jp", "latin-1")
+Layouts = dict[tuple[str, ...], list[Path]]
+
+
+def csv_relation(engine: Engine, name: str, files: list[Path], settings: InputSettings, by_layout: Layouts) -> str:
+    """Return the relation that reads CSV files; `by_layout` receives the files of each header."""
+    for number, file in enumerate(files):
+        clean = _as_utf8(engine, name, file, settings, number)
+        by_layout.setdefault(_header(name, file, clean, settings), []).append(clean)
+    parts = []
+    for header, group in by_layout.items():
+        columns = ", ".join(f"'{quoted(column)}': 'VARCHAR'" for column in header)
+        listed = ", ".join(f"'{quoted(file)}'" for file in group)
+        parts.append(
+            f"SELECT * FROM read_csv([{listed}], auto_detect = false, header = true, columns = {{{columns}}}, "
+            f"delim = '{quoted(settings.delimiter)}', quote = '\"', escape = '\"', strict_mode = true, "
+            "null_padding = false, max_line_size = 10000000)"
+        )
+    return "(" + " UNION ALL BY NAME ".join(parts) + ")"
+
+
+def _open(file: Path) -> IO[bytes]:
+    return gzip.open(file, "rb") if file.suffix == ".gz" else file.open("rb")  # type: ignore[return-value]
+
+
+def _chunks(file: Path) -> Iterator[bytes]:
+    with _open(file) as stream:
+        while chunk := stream.read(CHUNK):
+            yield chunk
+
+
+def _as_utf8(engine: Engine, name: str, file: Path, settings: InputSettings, number: int) -> Path:
+    """Return a file of clean UTF-8: the file itself where it is, else a transcoded copy in the scratch folder."""
+    is_utf8 = codecs.lookup(settings.encoding).name in ("utf-8", "ascii")
+    text = _clean_text(name, file, settings)
+    if is_utf8 and file.suffix != ".gz" and not settings.strip_nul:
+        deque(text, maxlen=0)  # only read: what is wrong with the bytes is said before the engine meets them
+        return file
+    copy = engine.scratch / f"{name}-{number}" / file.name.removesuffix(".gz")
+    with output_errors(copy):
+        copy.parent.mkdir(exist_ok=True)
+        with copy.open("w", encoding="utf-8", newline="") as out:
+            out.writelines(text)
+    return copy
+
+
+def _clean_text(name: str, file: Path, settings: InputSettings) -> Iterator[str]:
+    decoder = codecs.getincrementaldecoder(settings.encoding)()
+    position = 0
+    try:
+        for chunk in _chunks(file):
+            text = decoder.decode(chunk)
+            if "\0" in text and not settings.strip_nul:
+                _refuse_nul(name, file, position + chunk.find(b"\0"))
+            yield text.replace("\0", "")
+            position += len(chunk)
+        decoder.decode(b"", final=True)
+    except UnicodeError as error:
+        _refuse_encoding(name, file, position + getattr(error, "start", 0), settings.encoding)
+    except (EOFError, zlib.error, OSError) as error:
+        raise broken_file(name, file, "cannot be read to its end", error) from error
+
+
+def broken_file(name: str, file: Path, problem: str, error: BaseException) -> DataRefused:
+    """Return the refusal of a file that cannot be read, with its size and what the reader said."""
+    return DataRefused(
+        f"{file} ({file.stat().st_size:,} bytes) {problem}: {first_line(error)}",
+        table=name,
+        code="broken_file",
+        remedy="Did the export finish?",
+    )
+
+
+def _refuse_nul(name: str, file: Path, offset: int) -> None:
+    if _guess_encoding(file) == "utf-16":
+        _refuse_encoding(name, file, 0, "utf-8")
+    raise DataRefused(
+        f"{file} holds a NUL byte near byte {offset:,}",
+        table=name,
+        code="nul_byte",
+        remedy="Export it again, or set strip_nul: true on this input to drop such bytes",
+    )
+
+
+def _refuse_encoding(name: str, file: Path, offset: int, encoding: str) -> None:
+    guess = _guess_encoding(file)
+    hint = f"it reads as {guess}: set encoding: {guess} on this input" if guess else "set encoding: on this input"
+    raise DataRefused(
+        f"{file} is not {encoding} at byte {offset:,}",
+        table=name,
+        code="wrong_encoding",
+        remedy=f"Export it as UTF-8, or {hint}",
+    ) from None
+
+
+def _guess_encoding(file: Path) -> str | None:
+    head = next(_chunks(file), b"")
+    if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return "utf-16"
+    for encoding in ENCODINGS_TO_SUGGEST[1:]:
+        try:
+            codecs.getincrementaldecoder(encoding)().decode(head)
+        except UnicodeDecodeError:
+            continue
+        return encoding
+    return None
+
+
+def _header(name: str, file: Path, clean: Path, settings: InputSettings) -> tuple[str, ...]:
+    with clean.open(encoding="utf-8-sig", newline="") as stream:
+        try:
+            given = next(csv.reader(stream, delimiter=settings.delimiter), [])
+        except csv.Error as error:  # a quote that nobody closes makes the whole file one field
+            raise broken_file(name, file, "has no readable header in line 1", error) from error
+    header = [column or f"unnamed_{place}" for place, column in enumerate(given, start=1)]
+    folded = [column.casefold() for column in header]
+    repeated = sorted({column for column in header if folded.count(column.casefold()) > 1})
+    if repeated:
+        raise DataRefused(
+            f"{file}, line 1: the header repeats {', '.join(repeated)}",
+            table=name,
+            code="duplicate_header",
+            remedy="Give every column its own name",
+        )
+    others = [d for d in ";\t|," if d != settings.delimiter and d in "".join(header)]
+    if len(header) == 1 and others:
+        raise DataRefused(
+            f"{file}, line 1: one single column '{header[0][:60]}'",
+            table=name,
+            code="wrong_delimiter",
+            remedy=f"Set delimiter: {others[0]!r} on this input",
+        )
+    return tuple(header)
+
+
+def explain_csv_error(error: Exception, name: str) -> DataRefused | None:
+    """Return the engine's complaint about a CSV line in our words, or None when it is about something else."""
+    text = str(error)
+    line = re.search(r"CSV Error on Line: (\d+)", text)
+    if line is None:
+        return None
+    file = re.search(r"file ?= ?(.+)", text)
+    known = re.search(r"Expected Number of Columns: \d+ Found: \d+|[Uu]nterminated quote|Invalid unicode", text)
+    reason = known[0] if known else "the row does not fit the header"
+    return DataRefused(
+        f"{file[1].strip() if file else 'a file'}, line {int(line[1]):,}: {reason}",
+        table=name,
+        code="broken_row",
+        remedy="Correct that row, or set the delimiter / encoding of this input",
+    )

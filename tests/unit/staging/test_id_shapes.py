@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import pytest
+
+from churn.staging.id_shapes import explain_strangers
+from tests.builders import text_table
+
+
+def ids(*values: str):
+    return text_table("customer_id | row\n" + "\n".join(f"{value} | {n}" for n, value in enumerate(values)))
+
+
+def spaced(table):
+    return table.mutate(customer_id=table.customer_id + "  ")
+
+
+@pytest.mark.parametrize(
+    ("strangers", "customers", "words"),
+    [
+        (("7.0", "12.00"), ("7", "12"), "a decimal point"),
+        (("7", "12"), ("0007", "0012"), "leading zeros"),
+        (("0007", "0012"), ("7", "12"), "leading zeros"),
+        (("ab-1", "ab-2"), ("AB-1", "AB-2"), "capital and small letters"),
+    ],
+)
+def test_ids_written_otherwise_are_recognised(engine, strangers, customers, words: str):
+    hint = explain_strangers(ids(*strangers), ids(*customers))
+    assert hint is not None and f"but for {words}" in hint and "AS customer_id" in hint
+
+
+def test_spaces_are_recognised(engine):
+    hint = explain_strangers(spaced(ids("A", "B")), ids("A", "B"))
+    assert hint is not None and "trim(customer_id)" in hint
+
+
+def test_a_minority_that_happens_to_fit_explains_nothing(engine):
+    assert explain_strangers(ids("7.0", "X", "Y", "Z"), ids("7")) is None
+
+
+def test_each_stranger_counts_once(engine):
+    assert explain_strangers(ids("7.0", "7.0", "7.0", "X", "Y"), ids("7")) is None
+
+
+def test_real_strangers_get_no_hint(engine):
+    assert explain_strangers(ids("X", "Y"), ids("A", "B")) is None
