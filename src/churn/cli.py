@@ -12,6 +12,7 @@ STAGES = {
     "simulate": "write a company with a known truth",
     "validate": "stage a source: read, type, check, reject, report",
     "features": "snapshots, labels, features and the training matrix",
+    "report": "what each feature and family is worth and costs",
     "audit": "prove that no feature looks ahead (--as-of D: on that date)",
     "train": "fit, calibrate, measure, register, perhaps promote",
     "backtest": "how steady a model is: folds that roll through the dates before the test dates",

@@ -171,6 +171,16 @@ class AuditSettings(StrictSettings):
     model: ModelSettings
 
 
+class ReportSettings(StrictSettings):
+    """What the feature report calls moved or mostly missing, how much it reads and how much it shows."""
+
+    max_drift: Annotated[float, Field(gt=0)] = 0.25
+    max_missing: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    max_rows: Annotated[int, Field(ge=10)] = 2000
+    max_shown: Annotated[int, Field(ge=3, le=50)] = 20
+    time_families: bool = True
+
+
 class EngineSettings(StrictSettings):
     """Which engine runs expressions, and its limits: DuckDB's memory and threads, or Spark's address and options."""
 
@@ -204,6 +214,7 @@ class ChurnSettings(Problem):
     explanation: ExplanationSettings
     scoring: ScoringSettings
     audit: AuditSettings
+    report: ReportSettings = ReportSettings()
     paths: PathSettings
     tracking: TrackingSettings
     engine: EngineSettings

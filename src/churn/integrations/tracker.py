@@ -56,6 +56,10 @@ class Tracker:
             frame.to_parquet(Path(folder) / name, index=False, compression="zstd")
             self.file(Path(folder) / name)
 
+    def rows(self, frame: pd.DataFrame, name: str) -> None:
+        """Log a table that MLflow shows as one, missing values as null."""
+        self._send("log_table", frame.astype(object).where(frame.notna(), None), name)
+
     def text(self, content: str, name: str) -> None:
         """Log text as an artifact."""
         self._send("log_text", content, name)
