@@ -12,6 +12,7 @@ import openpyxl
 import pytest
 
 from churn.integrations.publication import read_published
+from churn.integrations.workbook import HEADINGS
 from tests.pipelines.demo import CHURN, Demo, Outcome, churn_process, run_churn
 
 
@@ -40,7 +41,8 @@ def test_csv_json_and_excel_hold_the_same_list(demo: Demo, ids: list[str], tmp_p
     path = tmp_path / "list.xlsx"
     assert churn_process("list", "--format", "xlsx", "--out", str(path), *demo.folders).code == 0
     header, *rows = openpyxl.load_workbook(path).active.iter_rows(values_only=True)
-    sheet = [dict(zip(header, row, strict=True)) for row in rows]
+    names = {english: name for name, (english, _) in HEADINGS.items()}
+    sheet = [dict(zip((names.get(title, title) for title in header), row, strict=True)) for row in rows]
     for table in (lines, objects, sheet):
         assert [row["customer_id"] for row in table] == ids
     for line, record, row in zip(lines, objects, sheet, strict=True):

@@ -14,9 +14,10 @@ def main(words: Sequence[str]) -> int:
     """Show or export a published list and return the exit code."""
     options = read_options(words)
     from churn.core.settings import ChurnSettings
-    from churn.integrations.exports import print_table, to_csv, to_json, write_file, write_xlsx
+    from churn.integrations.exports import print_table, to_csv, to_json, write_file
     from churn.integrations.layers import source_folder
     from churn.integrations.publication import read_published
+    from churn.integrations.workbook import write_xlsx
     from churn.scoring.selection import Selection, select_rows
     from pipelines.composition import compose
 
@@ -26,7 +27,7 @@ def main(words: Sequence[str]) -> int:
     segments = dict(pair.split("=", 1) for pair in options.segment)
     chosen = select_rows(rows, Selection(options.top, segments, options.cause, options.min_mrr, options.language))
     if options.format == "xlsx":
-        write_xlsx(chosen, options.out)
+        write_xlsx(chosen, options.out, options.language)
     elif options.format == "table":
         print_table(chosen, options.language, settings.policy.currency)
     else:

@@ -1,4 +1,4 @@
-"""A list as text on screen, CSV, JSON or Excel, safe to open in a spreadsheet."""
+"""A list as text on screen, CSV for programs and spreadsheets, or JSON."""
 
 from __future__ import annotations
 
@@ -39,34 +39,13 @@ def to_json(rows: pd.DataFrame) -> str:
 
 def to_csv(rows: pd.DataFrame) -> str:
     """Return the rows as CSV, reasons in columns of their own; text that a spreadsheet would run is made neutral."""
-    records = [_spread(record) for record in to_records(rows)]
-    header = list(records[0]) if records else _header(rows)
+    records = [spread_reasons(record) for record in to_records(rows)]
+    header = list(records[0]) if records else list(spread_reasons(dict.fromkeys(rows.columns)))
     buffer = io.StringIO()
     writer = csv.writer(buffer)
     writer.writerow(header)
     writer.writerows([[neutral(record.get(name)) for name in header] for record in records])
     return buffer.getvalue()
-
-
-def write_xlsx(rows: pd.DataFrame, path: Path) -> None:
-    """Write the rows as an Excel sheet: text cells for text (ids keep their zeros), numbers as numbers."""
-    import xlsxwriter
-
-    records = [_spread(record) for record in to_records(rows)]
-    header = list(records[0]) if records else _header(rows)
-    options = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False, "in_memory": True}
-    buffer = io.BytesIO()
-    with xlsxwriter.Workbook(buffer, options) as book:
-        sheet = book.add_worksheet("at risk")
-        bold, text = book.add_format({"bold": True}), book.add_format({"num_format": "@"})
-        for column, name in enumerate(header):
-            sheet.write_string(0, column, name, bold)
-            for line, record in enumerate(records, start=1):
-                _write_cell(sheet, line, column, record.get(name), text)
-        sheet.freeze_panes(1, 2)
-        sheet.autofilter(0, 0, max(len(records), 1), max(len(header) - 1, 0))
-        sheet.autofit()
-    write_file(buffer.getvalue(), path)
 
 
 def write_file(content: bytes, path: Path) -> None:
@@ -129,24 +108,13 @@ def _plain(name: str, value: Any) -> Any:
     return round(value, DECIMALS[name]) if name in DECIMALS else value
 
 
-def _spread(record: Mapping[str, Any]) -> dict[str, Any]:
+def spread_reasons(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a record with its reasons in columns of their own, at least three."""
     spread: dict[str, Any] = {}
     for name, value in record.items():
         if name == "reasons":
+            value = value or []
             spread |= {f"reason_{n + 1}": value[n] if n < len(value) else None for n in range(max(3, len(value)))}
         else:
             spread[name] = value
     return spread
-
-
-def _header(rows: pd.DataFrame) -> list[str]:
-    return list(_spread({name: [] if name == "reasons" else None for name in rows.columns}))
-
-
-def _write_cell(sheet: Any, line: int, column: int, value: Any, text: Any) -> None:
-    if value is None:
-        return
-    if isinstance(value, str):
-        sheet.write_string(line, column, value, text)
-    else:
-        sheet.write_number(line, column, value)

@@ -7,54 +7,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import openpyxl
 import pandas as pd
 import pytest
 
-from churn.core.errors import OutputFailed
-from churn.integrations.exports import neutral, print_table, to_csv, to_json, to_records, write_xlsx
-
-IDS = ["00123", "1E5", "3-4", "1234567890123456789", "NA", "株式会社山田"]
-FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1"]
-
-
-def _rows(ids: list[str] | None = None, **columns: Any) -> pd.DataFrame:
-    """A selection of a published list, as `select_rows` gives it."""
-    ids = IDS if ids is None else ids
-    count = len(ids)
-    base = {
-        "list_position": np.arange(1, count + 1),
-        "customer_id": ids,
-        "as_of_date": ["2024-06-30"] * count,
-        "churn_probability": [0.123456] * count,
-        "risk_rank": np.arange(1, count + 1),
-        "risk_band": ["high"] * count,
-        "mrr": [np.nan, *[1200.5] * (count - 1)][:count],
-        "mrr_at_risk": [np.nan, *[148.209] * (count - 1)][:count],
-        "cause": ["pricing"] * count,
-        "cause_text": ["price against value"] * count,
-        "reasons": [["Active on 3 days", "料金: 高い"]] * count,
-        "action": ["Right-size the plan"] * count,
-        "country": [None, *["日本"] * (count - 1)][:count],
-        "model_version": ["7"] * count,
-    }
-    return pd.DataFrame({**base, **columns})
+from churn.integrations.exports import neutral, print_table, to_csv, to_json, to_records
+from tests.unit.integrations.lists import FORMULAS, IDS, list_rows
 
 
 def _read_csv(text: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(text, newline="")))
 
 
-def _read_xlsx(path: Path) -> list[dict[str, Any]]:
-    sheet = openpyxl.load_workbook(path).worksheets[0]
-    header, *lines = list(sheet.iter_rows())
-    return [{str(h.value): cell for h, cell in zip(header, line, strict=True)} for line in lines]
-
-
 class TestCsv:
     def test_ids_and_japanese_text_come_back_as_they_were(self, tmp_path: Path) -> None:
         path = tmp_path / "list.csv"
-        path.write_text(to_csv(_rows()), encoding="utf-8-sig", newline="")
+        path.write_text(to_csv(list_rows()), encoding="utf-8-sig", newline="")
         assert path.read_bytes().startswith(b"\xef\xbb\xbf")
         back = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
         assert list(back["customer_id"]) == IDS
@@ -62,88 +29,45 @@ class TestCsv:
 
     @pytest.mark.parametrize("text", FORMULAS)
     def test_text_that_a_spreadsheet_would_run_is_made_neutral(self, text: str) -> None:
-        rows = _rows(["a"], customer_id=[text], country=[text], reasons=[[text]], action=[text])
+        rows = list_rows(["a"], customer_id=[text], country=[text], reasons=[[text]], action=[text])
         (line,) = _read_csv(to_csv(rows))
         for name in ("customer_id", "country", "reason_1", "action"):
             assert line[name] == f"'{text}"
 
     def test_numbers_stay_numbers_also_when_they_are_negative(self) -> None:
-        (line,) = _read_csv(to_csv(_rows(["a"], mrr=[-12.345], churn_probability=[0.98765])))
+        (line,) = _read_csv(to_csv(list_rows(["a"], mrr=[-12.345], churn_probability=[0.98765])))
         assert (line["mrr"], line["churn_probability"]) == ("-12.35", "0.9877")
 
     def test_reasons_have_three_columns_of_their_own(self) -> None:
-        line = _read_csv(to_csv(_rows()))[0]
+        line = _read_csv(to_csv(list_rows()))[0]
         assert [line[f"reason_{n}"] for n in (1, 2, 3)] == ["Active on 3 days", "料金: 高い", ""]
 
     def test_commas_quotes_and_line_breaks_survive(self) -> None:
         text = 'He said "no", then\nleft'
-        (line,) = _read_csv(to_csv(_rows(["a"], action=[text])))
+        (line,) = _read_csv(to_csv(list_rows(["a"], action=[text])))
         assert line["action"] == text
 
     def test_an_empty_selection_keeps_the_header(self) -> None:
-        text = to_csv(_rows().head(0))
-        assert text.splitlines()[0] == to_csv(_rows()).splitlines()[0]
+        text = to_csv(list_rows().head(0))
+        assert text.splitlines()[0] == to_csv(list_rows()).splitlines()[0]
         assert len(text.splitlines()) == 1
-
-
-class TestXlsx:
-    def test_ids_are_text_cells_that_keep_their_zeros(self, tmp_path: Path) -> None:
-        write_xlsx(_rows(), tmp_path / "list.xlsx")
-        cells = [line["customer_id"] for line in _read_xlsx(tmp_path / "list.xlsx")]
-        assert [cell.value for cell in cells] == IDS
-        assert {cell.data_type for cell in cells} == {"s"}
-        assert {cell.number_format for cell in cells} == {"@"}
-
-    @pytest.mark.parametrize("text", FORMULAS[:5])
-    def test_formulas_are_text_and_never_run(self, text: str, tmp_path: Path) -> None:
-        write_xlsx(_rows(["a"], customer_id=[text], action=[text], reasons=[[text]]), tmp_path / "list.xlsx")
-        (line,) = _read_xlsx(tmp_path / "list.xlsx")
-        for name in ("customer_id", "action", "reason_1"):
-            assert (line[name].data_type, line[name].value) == ("s", text)
-
-    def test_links_are_not_made_of_text(self, tmp_path: Path) -> None:
-        write_xlsx(_rows(["a"], action=["https://example.org/?q=1"]), tmp_path / "list.xlsx")
-        (line,) = _read_xlsx(tmp_path / "list.xlsx")
-        assert line["action"].hyperlink is None
-
-    def test_numbers_are_numbers_and_missing_ones_are_empty(self, tmp_path: Path) -> None:
-        write_xlsx(_rows(), tmp_path / "list.xlsx")
-        first, second, *_ = _read_xlsx(tmp_path / "list.xlsx")
-        assert first["mrr"].value is None
-        assert (second["mrr"].data_type, second["mrr"].value) == ("n", 1200.5)
-        assert second["country"].value == "日本"
-
-    def test_an_empty_selection_is_a_sheet_with_a_header(self, tmp_path: Path) -> None:
-        write_xlsx(_rows().head(0), tmp_path / "list.xlsx")
-        assert _read_xlsx(tmp_path / "list.xlsx") == []
-
-    def test_a_former_file_is_replaced_whole_and_nothing_else_is_left(self, tmp_path: Path) -> None:
-        path = tmp_path / "list.xlsx"
-        path.write_bytes(b"former")
-        write_xlsx(_rows(), path)
-        assert [p.name for p in tmp_path.iterdir()] == ["list.xlsx"]
-        assert len(_read_xlsx(path)) == len(IDS)
-
-    def test_a_folder_that_is_not_there_is_an_output_failure(self, tmp_path: Path) -> None:
-        with pytest.raises(OutputFailed, match="cannot write to"):
-            write_xlsx(_rows(), tmp_path / "nowhere" / "list.xlsx")
 
 
 class TestJson:
     def test_is_plain_and_says_null_for_what_is_missing(self) -> None:
-        first, second, *_ = json.loads(to_json(_rows()))
+        first, second, *_ = json.loads(to_json(list_rows()))
         assert first["mrr"] is None and first["country"] is None
         assert (second["mrr"], second["customer_id"]) == (1200.5, "1E5")
         assert second["reasons"] == ["Active on 3 days", "料金: 高い"]
 
     def test_keeps_japanese_readable(self) -> None:
-        assert "株式会社山田" in to_json(_rows())
+        assert "株式会社山田" in to_json(list_rows())
 
     def test_formulas_need_no_neutral_form_here(self) -> None:
-        assert json.loads(to_json(_rows(["=1+1"])))[0]["customer_id"] == "=1+1"
+        assert json.loads(to_json(list_rows(["=1+1"])))[0]["customer_id"] == "=1+1"
 
     def test_an_empty_selection_is_an_empty_array(self) -> None:
-        assert json.loads(to_json(_rows().head(0))) == []
+        assert json.loads(to_json(list_rows().head(0))) == []
 
 
 class TestTable:
@@ -152,23 +76,23 @@ class TestTable:
         self, language: Any, word: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("COLUMNS", "160")
-        print_table(_rows(), language, "EUR")
+        print_table(list_rows(), language, "EUR")
         shown = capsys.readouterr().out
         for text in (word, "2024-06-30", *IDS, "12.3%", "EUR", "Active on 3 days", "Right-size the plan"):
             assert text in shown
 
     def test_words_in_square_brackets_are_shown_as_they_are(self, capsys: pytest.CaptureFixture[str]) -> None:
-        print_table(_rows(["[red]x[/red]"], reasons=[["[link=evil]plan[/link]"]]), "en", "EUR")
+        print_table(list_rows(["[red]x[/red]"], reasons=[["[link=evil]plan[/link]"]]), "en", "EUR")
         shown = capsys.readouterr().out
         assert "[red]x[/red]" in shown.replace("\n", "")
         assert "[link=evil]" in shown
 
     def test_without_a_price_there_is_no_money_column(self, capsys: pytest.CaptureFixture[str]) -> None:
-        print_table(_rows(mrr=np.nan, mrr_at_risk=np.nan), "en", "EUR")
+        print_table(list_rows(mrr=np.nan, mrr_at_risk=np.nan), "en", "EUR")
         assert "EUR" not in capsys.readouterr().out
 
     def test_nobody_is_no_error(self, capsys: pytest.CaptureFixture[str]) -> None:
-        print_table(_rows().head(0), "en", "EUR")
+        print_table(list_rows().head(0), "en", "EUR")
         assert "Active" not in capsys.readouterr().out
 
 
@@ -177,7 +101,7 @@ def test_only_text_is_ever_made_neutral() -> None:
 
 
 def test_records_are_rounded_for_people_and_leave_the_rows_alone() -> None:
-    rows = _rows()
+    rows = list_rows()
     record = to_records(rows)[1]
     assert (record["churn_probability"], record["mrr_at_risk"]) == (0.1235, 148.21)
     assert rows["churn_probability"].iloc[1] == 0.123456
