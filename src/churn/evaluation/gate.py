@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -83,9 +83,18 @@ def judge_signal(report: Report, gate: GateSettings) -> Verdict:
     """
     name = next(iter(report.metrics))
     chance = {"auc": 0.5, "average_precision": report.metrics[name]["observed_rate"].value}
-    checks = [_beats_chance(report.metrics[name][metric], metric, chance[metric]) for metric in gate.signal]
-    checks += [_beats_recency(report, metric) for metric in gate.signal]
-    return Verdict(PASSED if all(check.has_passed for check in checks) else REFUSED, tuple(checks))
+    by_chance = [_beats_chance(report.metrics[name][metric], metric, chance[metric]) for metric in gate.signal]
+    by_recency = [_beats_recency(report, metric) for metric in gate.signal]
+    return Verdict(_signal_in_words(by_chance, by_recency), (*by_chance, *by_recency))
+
+
+def _signal_in_words(by_chance: Sequence[Check], by_recency: Sequence[Check]) -> str:
+    failed = [check for check in (*by_chance, *by_recency) if not check.has_passed]
+    if not failed:
+        return PASSED
+    if not any(check.has_passed for check in by_recency):
+        return REFUSED
+    return f"too weak a signal: no proof of {' and '.join(check.name for check in failed)}"
 
 
 def judge_promotion(evidence: Evidence, gate: GateSettings) -> Verdict:
@@ -143,13 +152,15 @@ def _beats_chance(own: Estimate, metric: str, chance: float) -> Check:
     passed = own.low > chance
     verb = "is above" if passed else "is not above"
     interval = f"{own.value:.4f} [{own.low:.4f}, {own.high:.4f}]"
-    words = WORDS.get(metric, metric)
-    return Check(f"{metric} chance", passed, f"{words} {verb} chance ({chance:.3f}) beyond its interval: {interval}")
+    words = _in_words(metric)
+    return Check(
+        f"{words} above chance", passed, f"{words} {verb} chance ({chance:.3f}) beyond its interval: {interval}"
+    )
 
 
 def _beats_recency(report: Report, metric: str) -> Check:
     if RECENCY not in report.against:
-        return Check(f"{metric} against the recency rule", False, "no recency rule stands beside this model")
+        return Check(f"{_in_words(metric)} beyond the recency rule", False, "no recency rule stands beside this model")
     return _beats(report.against[RECENCY][metric], metric, "the recency rule")
 
 
@@ -157,5 +168,9 @@ def _beats(gain: Estimate, metric: str, other: str) -> Check:
     passed = gain.low > 0
     verb = "beats" if passed else "does not beat"
     interval = f"{gain.value:+.4f} [{gain.low:+.4f}, {gain.high:+.4f}]"
-    words = WORDS.get(metric, metric.replace("_", " "))
-    return Check(f"{metric} against {other}", passed, f"{words} {verb} {other} beyond its interval: {interval}")
+    words = _in_words(metric)
+    return Check(f"{words} beyond {other}", passed, f"{words} {verb} {other} beyond its interval: {interval}")
+
+
+def _in_words(metric: str) -> str:
+    return WORDS.get(metric, metric.replace("_", " "))

@@ -33,8 +33,19 @@ def test_a_model_beyond_chance_and_the_recency_rule_passes() -> None:
 def test_a_gain_whose_interval_reaches_zero_does_not_pass(gain_auc: Estimate, gain_ap: Estimate) -> None:
     verdict = judge_signal(_report(gain_auc, gain_ap), GATE)
     assert not verdict.has_passed
-    assert verdict.reasons[0] == "no signal beyond recency"
     assert any("does not beat the recency rule" in reason for reason in verdict.reasons)
+
+
+@pytest.mark.parametrize(
+    ("gain_auc", "gain_ap", "headline"),
+    [
+        (BELOW, TOUCHING, "no signal beyond recency"),
+        (ABOVE, TOUCHING, "too weak a signal: no proof of average precision beyond the recency rule"),
+        (TOUCHING, ABOVE, "too weak a signal: no proof of AUC beyond the recency rule"),
+    ],
+)
+def test_the_headline_says_what_is_missing(gain_auc: Estimate, gain_ap: Estimate, headline: str) -> None:
+    assert judge_signal(_report(gain_auc, gain_ap), GATE).headline == headline
 
 
 @pytest.mark.parametrize(
