@@ -56,11 +56,13 @@ SCHEMAS: Mapping[str, Mapping[str, pa.DataType]] = {
     },
     "payments": {
         "payment_id": _TEXT, "customer_id": _TEXT, "attempted_at": _TIME, "amount": _NUMBER, "status": _TEXT,
+        "failure_code": _TEXT,
         DELAY: pa.int64(),
     },
     "subscriptions": {
         "subscription_id": _TEXT, "customer_id": _TEXT, "plan": _TEXT, "mrr": _NUMBER, "billing_period_months": _NUMBER,
-        "started_at": _TIME, "ended_at": _TIME, "trial_ends_at": _TIME, "cancel_requested_at": _TIME,
+        "started_at": _TIME, "ended_at": _TIME, "trial_ends_at": _TIME, "discount_ends_at": _TIME,
+        "cancel_requested_at": _TIME,
         "end_reason": _TEXT, DELAY: pa.int64(),
     },
 }  # fmt: skip
@@ -170,6 +172,7 @@ def _payments(draw: st.DrawFn) -> Row:
         "attempted_at": at,
         "amount": draw(st.integers(1, 99).map(float)),
         "status": draw(st.sampled_from(("succeeded", "failed", "refunded", "disputed"))),
+        "failure_code": draw(st.sampled_from((None, "expired", "funds"))),
         DELAY: delay,
     }
 
@@ -243,6 +246,7 @@ def _subscriptions(draw: st.DrawFn) -> Row:
         "started_at": started,
         "ended_at": None if length is None else started + length,
         "trial_ends_at": draw(_optional(_MOMENTS)),
+        "discount_ends_at": draw(_optional(_MOMENTS)),
         "cancel_requested_at": draw(_optional(_MOMENTS)),
         "end_reason": draw(st.sampled_from((None, "voluntary", "involuntary", "switched"))) if length else None,
         DELAY: delay,

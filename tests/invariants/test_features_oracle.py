@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from functools import partial
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -167,10 +168,18 @@ def payments_of(payments: list[Row], day: date) -> Row:
         for p in payments
         if is_visible(p["attempted_at"], p[DELAY], day) and within(p["attempted_at"], day, OBSERVATION_DAYS)
     ]
+    in_order = sorted(known, key=lambda p: (p["attempted_at"], p["payment_id"]))
     out: Row = {}
     for n in WINDOWS_DAYS:
         inside = [p for p in known if within(p["attempted_at"], day, n)]
         out[f"pay_failed_count_{n}d"] = len([p for p in inside if p["status"] == "failed"])
+        out[f"pay_retried_count_{n}d"] = len(
+            [
+                p
+                for before, p in pairwise(in_order)
+                if before["status"] == "failed" and within(p["attempted_at"], day, n)
+            ]
+        )
         out[f"pay_refunded_count_{n}d"] = len([p for p in inside if p["status"] in ("refunded", "disputed")])
         out[f"pay_paid_sum_{n}d"] = sum(p["amount"] for p in inside if p["status"] == "succeeded")
     for status in ("failed", "succeeded"):
@@ -179,6 +188,10 @@ def payments_of(payments: list[Row], day: date) -> Row:
     newest = max((p["attempted_at"] for p in known), default=None)
     last = {p["status"] for p in known if p["attempted_at"] == newest}
     out["pay_past_due_last"] = float(last == {"failed"})
+    settled = max((p["attempted_at"] for p in known if p["status"] != "failed"), default=datetime.min)
+    due = [age(p["attempted_at"], day) for p in known if p["status"] == "failed" and p["attempted_at"] > settled]
+    out["pay_past_due_days"] = max(due, default=0.0)
+    out["pay_failure_code_last"] = next((p["failure_code"] for p in in_order[::-1] if p["status"] == "failed"), None)
     return out
 
 
@@ -193,6 +206,7 @@ def subscription_of(subscriptions: list[Row], day: date) -> Row:
     names = (
         "tenure_days", "terms_age_days", "running_count", "ended_count", "plan_last", "mrr_sum", "mrr_change_ratio",
         "billing_period_last", "to_renewal_days", "renewals_count", "to_trial_end_days",
+        "to_discount_end_days",
     )  # fmt: skip
     if not running:
         return {f"sub_{name}": None for name in names}
@@ -207,8 +221,10 @@ def subscription_of(subscriptions: list[Row], day: date) -> Row:
         while add_months(start, (passed + 1) * step) < day:
             passed += 1
         renewal = (add_months(start, (passed + 1) * step) - day).days
-    trial = newest["trial_ends_at"]
-    left = None if trial is None else (trial.date() - day).days
+
+    def left(end: datetime | None) -> int | None:
+        return None if end is None or end.date() < day else (end.date() - day).days
+
     return {
         "sub_tenure_days": max(age(s["started_at"], day) for s in known),
         "sub_terms_age_days": age(newest["started_at"], day),
@@ -220,7 +236,8 @@ def subscription_of(subscriptions: list[Row], day: date) -> Row:
         "sub_billing_period_last": newest["billing_period_months"],
         "sub_to_renewal_days": renewal,
         "sub_renewals_count": passed,
-        "sub_to_trial_end_days": left if left is not None and left >= 0 else None,
+        "sub_to_trial_end_days": left(newest["trial_ends_at"]),
+        "sub_to_discount_end_days": left(newest["discount_ends_at"]),
     }
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from functools import partial
 from itertools import pairwise
 from statistics import fmean, pstdev
@@ -63,14 +64,21 @@ def known(rows: list[Row], time: str, day: date) -> list[Row]:
 
 def rhythm_of(facts: Mapping[str, list[Row]], day: date) -> Row:
     events = [e for e in known(facts["events"], "occurred_at", day) if within(e["occurred_at"], day, 30)]
-    names = ("gap_days_mean", "gap_days_max", "irregularity_ratio", "silence_ratio", "weekend_ratio", "night_ratio")
-    out: Row = {f"rhy_{name}_30d": None for name in names} | {"rhy_streak_days_max_30d": 0.0}
+    names = (
+        "gap_days_mean", "gap_days_max", "irregularity_ratio", "silence_ratio", "weekend_ratio", "night_ratio",
+        "weekday_ratio", "day_part_ratio",
+    )  # fmt: skip
+    out: Row = {f"rhy_{name}_30d": None for name in names}
+    out |= {"rhy_streak_days_max_30d": 0.0, "rhy_streak_days_last_30d": 0.0}
     if not events:
         return out
     active = sorted({e["occurred_at"].date() for e in events})
     gaps = [(b - a).days for a, b in pairwise(active)]
     longest = max(n for a in active for n in range(1, 31) if all(a + timedelta(i) in active for i in range(n)))
     out["rhy_streak_days_max_30d"] = longest
+    out["rhy_streak_days_last_30d"] = next(n for n in range(31) if day - timedelta(n + 1) not in active)
+    for name, of in (("weekday", datetime.weekday), ("day_part", lambda at: at.hour // 6)):
+        out[f"rhy_{name}_ratio_30d"] = Counter(of(e["occurred_at"]) for e in events).most_common(1)[0][1] / len(events)
     out["rhy_weekend_ratio_30d"] = fmean(e["occurred_at"].weekday() >= 5 for e in events)
     out["rhy_night_ratio_30d"] = fmean(e["occurred_at"].hour not in range(6, 22) for e in events)
     if gaps:
@@ -166,7 +174,7 @@ def quality_of(facts: Mapping[str, list[Row]], day: date) -> Row:
 def journey_of(facts: Mapping[str, list[Row]], day: date) -> Row:
     held = [s for s in facts["subscriptions"] if is_visible(s["started_at"], s[DELAY], day)]
     terms = sorted(held, key=lambda s: (s["started_at"], s["subscription_id"]))
-    recencies = ("price_rise", "downgrade", "trial_end")
+    recencies = ("price_rise", "downgrade", "trial_end", "discount_end")
     out: Row = {f"jour_{name}_recency_days": REACH for name in recencies}
     out |= dict.fromkeys(("jour_spells_count", "jour_spell_days", "jour_price_rise_ratio"))
     if not terms:
@@ -183,8 +191,9 @@ def journey_of(facts: Mapping[str, list[Row]], day: date) -> Row:
     for name, found in (("price_rise", rises), ("downgrade", drops)):
         out[f"jour_{name}_recency_days"] = min([age(b["started_at"], day) for _, b in found] + [REACH])
     out["jour_price_rise_ratio"] = max((b["mrr"] / a["mrr"] for a, b in rises if a["mrr"]), default=None)
-    trials = [s["trial_ends_at"].date() for s in terms if s["trial_ends_at"]]
-    out["jour_trial_end_recency_days"] = min([float((day - t).days) for t in trials if t < day] + [REACH])
+    for name in ("trial", "discount"):
+        ends = [s[f"{name}_ends_at"].date() for s in terms if s[f"{name}_ends_at"]]
+        out[f"jour_{name}_end_recency_days"] = min([float((day - end).days) for end in ends if end < day] + [REACH])
     return out
 
 

@@ -21,7 +21,7 @@ COMPANIONS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "interventions": {"outcome_at": ("outcome",)},
 }
 """Timestamps that are planned: known with their row, wherever they lie."""
-PLANNED: Mapping[str, tuple[str, ...]] = {"subscriptions": ("trial_ends_at",)}
+PLANNED: Mapping[str, tuple[str, ...]] = {"subscriptions": ("trial_ends_at", "discount_ends_at")}
 
 
 def midnight(as_of: date) -> ir.Scalar:

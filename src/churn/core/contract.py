@@ -99,6 +99,7 @@ _TABLES = (
             _time("started_at", True),
             _time("ended_at"),
             _time("trial_ends_at"),
+            _time("discount_ends_at"),
             _time("cancel_requested_at"),
             _text("end_reason", "voluntary", "involuntary", "switched"),
             _time("known_at"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import ibis.expr.types as ir
 
@@ -91,5 +91,10 @@ def is_within(rows: ir.Table, time: str, days: int) -> Any:
 
 def aggregate_measures(rows: ir.Table, measures: Sequence[Measure]) -> FamilyTable:
     """Return the measures aggregated per customer and as-of date."""
-    table = rows.group_by(*KEY).agg(**{m.feature.name: m.value(rows).cast("float64") for m in measures})
+    table = rows.group_by(*KEY).agg(**{m.feature.name: m.value(rows).cast(type_of(m.feature)) for m in measures})
     return FamilyTable(table, tuple(m.feature for m in measures))
+
+
+def type_of(feature: Feature) -> Literal["float64", "string"]:
+    """Return the type of a feature's column."""
+    return "float64" if feature.kind == "number" else "string"

@@ -58,8 +58,8 @@ def _values(there: set[str], reach: int) -> dict[str, Callable[[ir.Table], Any]]
     def is_lowered(t: ir.Table) -> Any:
         return (t.mrr < t.former_mrr) & (t.plan != t.former_plan)
 
-    def trial_ended(t: ir.Table) -> Any:
-        last = t.trial_ends_at.date().max(where=t.trial_ends_at.date() < t.as_of_date)
+    def since_end(t: ir.Table, end: str) -> Any:
+        last = t[end].date().max(where=t[end].date() < t.as_of_date)
         return days_between(last, t.as_of_date.max()).clip(upper=reach).fill_null(reach)
 
     needs: dict[str, tuple[set[str], Callable[[ir.Table], Any]]] = {
@@ -74,6 +74,7 @@ def _values(there: set[str], reach: int) -> dict[str, Callable[[ir.Table], Any]]
             lambda t: (t.mrr / t.former_mrr.nullif(0.0)).max(where=has_risen(t)),
         ),
         "jour_downgrade_recency_days": ({"former_plan"}, lambda t: since(t, is_lowered(t))),
-        "jour_trial_end_recency_days": ({"trial_ends_at"}, trial_ended),
+        "jour_trial_end_recency_days": ({"trial_ends_at"}, lambda t: since_end(t, "trial_ends_at")),
+        "jour_discount_end_recency_days": ({"discount_ends_at"}, lambda t: since_end(t, "discount_ends_at")),
     }
     return {name: value for name, (columns, value) in needs.items() if columns <= there}

@@ -5,25 +5,51 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import ibis
 import ibis.expr.types as ir
 
 from churn.core.windows import days_between
-from churn.features.family import FamilyTable, FeatureInputs, Measure, aggregate_measures, facts_as_of, is_within
+from churn.features.family import (
+    KEY,
+    FamilyTable,
+    FeatureInputs,
+    Measure,
+    aggregate_measures,
+    facts_as_of,
+    is_within,
+)
 from churn.features.words import describe
 
 FAMILY, TABLE = "payments", "payments"
 
 
 def build_payments(inputs: FeatureInputs) -> FamilyTable:
-    """Return payment features; grain customer x as-of date, for customers with an attempt in the observation window."""
-    rows, reach = facts_as_of(inputs, TABLE, ["attempted_at"]), inputs.observation_days
+    """Return payment features; grain customer x as-of date, for customers with an attempt in the observation window.
+
+    Attempts at one instant come in the order of their ids; one that does not fail there settles those that do.
+    """
+    rows, reach = _in_order(facts_as_of(inputs, TABLE, ["attempted_at"])), inputs.observation_days
     recent = [
         Measure(describe(FAMILY, name, days=days), value)
         for days in sorted(inputs.settings.windows_days)
         for name, value in _over_window(days).items()
     ]
-    state = [Measure(describe(FAMILY, name, reach=reach), value) for name, value in _as_of(reach).items()]
+    state = [
+        Measure(describe(FAMILY, name, reach=reach), value) for name, value in _as_of(set(rows.columns), reach).items()
+    ]
     return aggregate_measures(rows, [*recent, *state])
+
+
+def _in_order(rows: ir.Table) -> ir.Table:
+    """Add `is_retry`, `settled_at` (last attempt that did not fail) and `failure_place`, 0 for the newest failure."""
+    rows = rows.mutate(is_failed=rows.status == "failed")
+    in_time = ibis.window(group_by=list(KEY), order_by=[rows.attempted_at, rows.payment_id])
+    newest = ibis.window(group_by=[*KEY, "is_failed"], order_by=[rows.attempted_at.desc(), rows.payment_id.desc()])
+    return rows.mutate(
+        is_retry=rows.is_failed.lag().over(in_time).fill_null(False),
+        settled_at=rows.attempted_at.max(where=~rows.is_failed).over(ibis.window(group_by=list(KEY))),
+        failure_place=ibis.row_number().over(newest),
+    )
 
 
 def _over_window(days: int) -> dict[str, Callable[[ir.Table], Any]]:
@@ -32,25 +58,29 @@ def _over_window(days: int) -> dict[str, Callable[[ir.Table], Any]]:
 
     return {
         "pay_failed_count": lambda t: t.count(where=having(t, "failed")),
+        "pay_retried_count": lambda t: t.count(where=t.is_retry & is_within(t, "attempted_at", days)),
         "pay_refunded_count": lambda t: t.count(where=having(t, "refunded", "disputed")),
         "pay_paid_sum": lambda t: t.amount.sum(where=having(t, "succeeded")),
     }
 
 
-def _as_of(reach: int) -> dict[str, Callable[[ir.Table], Any]]:
+def _as_of(there: set[str], reach: int) -> dict[str, Callable[[ir.Table], Any]]:
     def since(t: ir.Table, status: str) -> Any:
         last = t.attempted_at.date().max(where=t.status == status)
         return days_between(last, t.as_of_date.max()).fill_null(reach)
 
-    return {
+    def is_due(t: ir.Table) -> Any:
+        return t.is_failed & (t.settled_at.isnull() | (t.attempted_at > t.settled_at))
+
+    def due_days(t: ir.Table) -> Any:
+        return days_between(t.attempted_at.date().min(where=is_due(t)), t.as_of_date.max()).fill_null(0)
+
+    found: dict[str, Callable[[ir.Table], Any]] = {
         "pay_failed_recency_days": lambda t: since(t, "failed"),
         "pay_succeeded_recency_days": lambda t: since(t, "succeeded"),
-        "pay_past_due_last": _is_past_due,
+        "pay_past_due_last": lambda t: is_due(t).any().cast("int64"),
+        "pay_past_due_days": due_days,
     }
-
-
-def _is_past_due(rows: ir.Table) -> Any:
-    """Return 1 where the last attempt failed; of attempts at one instant, any that did not fail settles it."""
-    is_failed = rows.status == "failed"
-    failed, settled = rows.attempted_at.max(where=is_failed), rows.attempted_at.max(where=~is_failed)
-    return (failed.notnull() & (settled.isnull() | (failed > settled))).cast("int64")
+    if "failure_code" in there:
+        found["pay_failure_code_last"] = lambda t: t.failure_code.max(where=t.is_failed & (t.failure_place == 0))
+    return found

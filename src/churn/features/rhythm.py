@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import ibis
@@ -16,6 +16,8 @@ from churn.features.words import describe
 FAMILY, TABLE = "rhythm", "events"
 SATURDAY = 5
 NIGHT = (22, 6)  # hours UTC, [22, 6)
+PART_HOURS = 6
+PARTS = range(24 // PART_HOURS)
 
 
 def build_rhythm(inputs: FeatureInputs) -> FamilyTable:
@@ -34,9 +36,14 @@ def build_rhythm(inputs: FeatureInputs) -> FamilyTable:
         events=rows.events.sum(),
         night=rows.night.sum(),
         weekend=rows.events.sum(where=rows.day.day_of_week.index() >= SATURDAY).fill_null(0),
+        weekday=_most([rows.events.sum(where=rows.day.day_of_week.index() == n).fill_null(0) for n in range(7)]),
+        day_part=_most([rows[f"part{n}"].sum() for n in PARTS]),
     )
-    streaks = rows.group_by(*KEY, "streak").agg(length=rows.count())
-    longest = streaks.group_by(*KEY).agg(streak=streaks.length.max())
+    streaks = rows.group_by(*KEY, "streak").agg(length=rows.count(), last_day=rows.day.max())
+    is_present = streaks.last_day == days_before_expression(streaks.as_of_date, 1)
+    longest = streaks.group_by(*KEY).agg(
+        streak=streaks.length.max(), present_streak=streaks.length.max(where=is_present).fill_null(0)
+    )
     table = sums.join(longest, KEY)
     measures = [Measure(describe(FAMILY, name, days=days), value) for name, value in _values().items()]
     return FamilyTable(
@@ -52,9 +59,14 @@ def _active_days(inputs: FeatureInputs, days: int) -> ir.Table:
     daily = events.mutate(
         day=events.occurred_at.date(),
         visible_from=first_visible_date(events.occurred_at, events[DELAY]),
+        hour=hour,
         is_night=((hour >= NIGHT[0]) | (hour < NIGHT[1])).cast("int64"),
     )
-    daily = daily.group_by("customer_id", "day", "visible_from").agg(events=daily.count(), night=daily.is_night.sum())
+    daily = daily.group_by("customer_id", "day", "visible_from").agg(
+        events=daily.count(),
+        night=daily.is_night.sum(),
+        **{f"part{n}": daily.count(where=daily.hour.between(PART_HOURS * n, PART_HOURS * (n + 1) - 1)) for n in PARTS},
+    )
     cohort = inputs.snapshots
     joined = cohort.join(
         daily,
@@ -64,7 +76,12 @@ def _active_days(inputs: FeatureInputs, days: int) -> ir.Table:
             daily.day >= days_before_expression(cohort.as_of_date, days),
         ],
     )
-    return joined.group_by(*KEY, "day").agg(events=joined.events.sum(), night=joined.night.sum())
+    sums = {name: joined[name].sum() for name in ("events", "night", *(f"part{n}" for n in PARTS))}
+    return joined.group_by(*KEY, "day").agg(**sums)
+
+
+def _most(sums: Sequence[Any]) -> Any:
+    return ibis.greatest(*sums).cast("float64")
 
 
 def _with_gaps(rows: ir.Table) -> ir.Table:
@@ -87,6 +104,9 @@ def _values() -> dict[str, Callable[[ir.Table], Any]]:
         "rhy_irregularity_ratio": lambda t: t.gap_sd / t.gap_mean,
         "rhy_silence_ratio": silence,
         "rhy_streak_days_max": lambda t: t.streak,
+        "rhy_streak_days_last": lambda t: t.present_streak,
+        "rhy_weekday_ratio": lambda t: t.weekday / t.events,
+        "rhy_day_part_ratio": lambda t: t.day_part / t.events,
         "rhy_weekend_ratio": lambda t: t.weekend.cast("float64") / t.events,
         "rhy_night_ratio": lambda t: t.night.cast("float64") / t.events,
     }

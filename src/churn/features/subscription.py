@@ -1,4 +1,4 @@
-"""Subscription: plan, price, how long, and how far to the next renewal or the end of a trial, as known on the date."""
+"""Subscription: plan, price, how long, and how far to the next renewal or the end of a trial or discount, as known on the date."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import ibis.expr.types as ir
 
 from churn.core.contract import DELAY
 from churn.core.windows import days_between, first_visible_date, next_anniversary
-from churn.features.family import KEY, FamilyTable, FeatureInputs, Measure
+from churn.features.family import KEY, FamilyTable, FeatureInputs, Measure, type_of
 from churn.features.words import describe
 
 FAMILY, TABLE = "subscription", "subscriptions"
@@ -33,10 +33,7 @@ def build_subscription(inputs: FeatureInputs) -> FamilyTable:
     measures = [Measure(describe(FAMILY, name), value) for name, value in _values(set(rows.columns)).items()]
     table = rows.select(
         *KEY,
-        **{
-            m.feature.name: m.value(rows).cast("string" if m.feature.kind == "category" else "float64")
-            for m in measures
-        },
+        **{m.feature.name: m.value(rows).cast(type_of(m.feature)) for m in measures},
     )
     return FamilyTable(table, tuple(m.feature for m in measures))
 
@@ -85,11 +82,13 @@ def _values(there: set[str]) -> dict[str, Callable[[ir.Table], Any]]:
             lambda t: days_between(t.as_of_date, renewals(t)[0]),
         ),
         "sub_renewals_count": ({"billing_period_months"}, lambda t: renewals(t)[1]),
-        "sub_to_trial_end_days": ({"trial_ends_at"}, _days_to_trial_end),
+        "sub_to_trial_end_days": ({"trial_ends_at"}, lambda t: _days_to(t, "trial_ends_at")),
+        "sub_to_discount_end_days": ({"discount_ends_at"}, lambda t: _days_to(t, "discount_ends_at")),
     }
     return {name: value for name, (columns, value) in needs.items() if columns <= there}
 
 
-def _days_to_trial_end(rows: ir.Table) -> Any:
-    left = days_between(rows.as_of_date, rows.trial_ends_at.date())
+def _days_to(rows: ir.Table, end: str) -> Any:
+    """Return the days to a planned end, null where there is none or it has passed."""
+    left = days_between(rows.as_of_date, rows[end].date())
     return ibis.ifelse(left >= 0, left, ibis.null("int64"))

@@ -71,6 +71,26 @@ class TestPastDue:
         assert one("2023-11-03 00:00:00 | 9 | failed")["pay_past_due_last"] == 1.0
 
 
+def test_retries_and_the_time_past_due_by_hand(engine):
+    row = one(
+        "2024-01-10 | 9 | succeeded | ",
+        "2024-01-20 | 9 | failed | funds",
+        "2024-01-22 | 9 | failed | expired",
+        "2024-01-26 | 9 | failed | ",
+        columns="attempted_at | amount | status | failure_code",
+    )
+    assert (row["pay_retried_count_7d"], row["pay_retried_count_30d"]) == (1.0, 2.0)
+    assert row["pay_past_due_days"] == 12.0
+    assert row["pay_failure_code_last"] is None, "the last failure said nothing"
+    settled = one(
+        "2024-01-20 | 9 | failed | funds",
+        "2024-01-22 | 9 | succeeded | ",
+        columns="attempted_at | amount | status | failure_code",
+    )
+    assert (settled["pay_retried_count_30d"], settled["pay_past_due_days"]) == (1.0, 0.0)
+    assert settled["pay_failure_code_last"] == "funds"
+
+
 def test_without_payments_counts_are_zero_and_recencies_the_longest(engine):
     row = payments("2024-01-20 | 10 | succeeded", customers=("A", "Z"))["Z", DAY]
     recencies = {name: row.pop(name) for name in ("pay_failed_recency_days", "pay_succeeded_recency_days")}

@@ -34,6 +34,13 @@ def test_rhythm_by_hand(engine):
     assert row["rhy_silence_ratio_30d"] == pytest.approx(3 / (14 / 3))
     assert row["rhy_streak_days_max_30d"] == 3.0
     assert (row["rhy_weekend_ratio_30d"], row["rhy_night_ratio_30d"]) == (0.6, 0.4)
+    assert (row["rhy_weekday_ratio_30d"], row["rhy_day_part_ratio_30d"]) == (0.4, 0.4)  # two Sundays, Mondays; noons
+
+
+def test_a_streak_is_present_only_where_it_reaches_the_day_before(engine):
+    rows = built("rhythm", "2024-01-30", "2024-01-31", customers="A")
+    assert rows["A", "2024-01-30"]["rhy_streak_days_last_30d"] == 3.0
+    assert rows["A", "2024-01-31"]["rhy_streak_days_last_30d"] == 0.0
 
 
 def test_one_active_day_has_no_gap_and_none_no_rhythm(engine):
