@@ -1,4 +1,4 @@
-"""Subscription: plan, price, how long, and how far to the next renewal or the end of a trial or discount, as known on the date."""
+"""Subscription: plan, price, how long, and how far to renewal, or the end of a trial or discount, as of the date."""
 
 from __future__ import annotations
 
