@@ -154,9 +154,9 @@ def next_anniversary(start: Any, every_months: Any, day: Any) -> tuple[Any, Any]
     """Return the first anniversary of `start` on or after `day`, and how many anniversaries lie before it.
 
     Ibis date expressions; `every_months` is a positive integer expression. A period of months ends on the same day of
-    the month, or its last day (31 January plus one month is 28 or 29 February).
+    the month, or its last day (31 January plus one month is 28 or 29 February). The start is none, even if yet to come.
     """
-    passed = (day.delta(start, unit="month") / every_months).floor().cast("int64")
+    passed = (day.delta(start, unit="month") / every_months).floor().cast("int64").clip(lower=1)
     candidate = (start + (passed * every_months).as_interval("M")).cast("date")
     is_past = candidate < day
     following = (start + ((passed + 1) * every_months).as_interval("M")).cast("date")

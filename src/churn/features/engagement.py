@@ -63,8 +63,7 @@ def _of_type(
     found += [Measure(worded("eng_<type>_trend", days=n), _change(n, count)) for n in windows if n in prior]
     if has_value:
         found += [Measure(worded("eng_<type>_value_sum", days=n), _column(f"in_{n}__{value}")) for n in windows]
-        mean = worded("eng_<type>_value_mean", days=windows[-1])
-        found.append(Measure(mean, _mean_value(f"in_{windows[-1]}__", number)))
+        found += [Measure(worded("eng_<type>_value_mean", days=n), _mean_value(f"in_{n}__", number)) for n in windows]
     return found
 
 

@@ -19,9 +19,11 @@ FAMILY, TABLE = "subscription", "subscriptions"
 def build_subscription(inputs: FeatureInputs) -> FamilyTable:
     """Return subscription features; grain customer x as-of date, for customers with a subscription running then.
 
-    Of several running subscriptions prices add up, and plan, terms and renewal are those of the latest.
+    Of several running subscriptions prices add up, and plan, terms and renewal are those of the latest. A change of
+    plan or price opens new terms and moves no renewal: periods are counted on from the first terms of the subscription,
+    or from the end of its trial, until the length of the period changes or the subscription pauses.
     """
-    terms = terms_as_of(inputs)
+    terms = _with_billing_start(terms_as_of(inputs))
     running = terms.filter(terms.is_running)
     latest = running.filter(running.recency_rank == 0)
     prices = {"mrr_total": running.mrr.sum()} if "mrr" in running.columns else {}
@@ -59,6 +61,24 @@ def terms_as_of(inputs: FeatureInputs) -> ir.Table:
     return rows.mutate(former_mrr=rows.mrr.lag().over(in_time)) if "mrr" in rows.columns else rows
 
 
+def _with_billing_start(terms: ir.Table) -> ir.Table:
+    """Add `billing_start`, the day from which billing periods count, and give later terms the end of the trial."""
+    keys = {"group_by": [*KEY, "subscription_id"], "order_by": terms.started_at}
+    in_time, so_far = ibis.window(**keys), ibis.window(**keys, preceding=None, following=0)
+    there, started = set(terms.columns), terms.started_at.date()
+    begins, first = ibis.row_number().over(in_time) == 0, started
+    if "billing_period_months" in there:
+        begins |= ~terms.billing_period_months.identical_to(terms.billing_period_months.lag().over(in_time))
+    if "ended_at" in there:
+        known_end = terms.is_running.ifelse(ibis.null("date"), terms.ended_at.date())
+        begins |= (known_end.lag().over(in_time) < started).fill_null(False)
+    if "trial_ends_at" in there:
+        first = ibis.greatest(started, terms.trial_ends_at.date().fill_null(started))
+    found = terms.mutate(billing_start=begins.ifelse(first, ibis.null("date")))
+    carried = ["billing_start", *({"trial_ends_at"} & there)]
+    return found.mutate(**{name: found[name].max().over(so_far) for name in carried})
+
+
 def _values(there: set[str]) -> dict[str, Callable[[ir.Table], Any]]:
     """Return what is read off the present terms, as far as the company's columns allow."""
 
@@ -66,7 +86,7 @@ def _values(there: set[str]) -> dict[str, Callable[[ir.Table], Any]]:
         return t.billing_period_months.round().cast("int64").nullif(0)
 
     def renewals(t: ir.Table) -> Any:
-        return next_anniversary(t.started_at.date(), months(t), t.as_of_date)
+        return next_anniversary(t.billing_start, months(t), t.as_of_date)
 
     needs: dict[str, tuple[set[str], Callable[[ir.Table], Any]]] = {
         "sub_tenure_days": (set(), lambda t: days_between(t.first_started, t.as_of_date)),

@@ -110,6 +110,31 @@ def test_the_next_anniversary_of_the_present_terms(engine):
     assert [(row["sub_to_renewal_days"], row["sub_renewals_count"]) for row in rows] == [case[2:] for case in cases]
 
 
+def of_one(*rows: str) -> dict:
+    """Return the features of one customer with one subscription of several terms."""
+    text = "\n".join([f"subscription_id | customer_id | {COLUMNS}", *(f"S | A | {row}" for row in rows)])
+    return features_of({"subscriptions": staged_table("subscriptions", text)}, ["subscription"], DAY)["A", DAY]
+
+
+def test_a_change_of_price_moves_no_renewal(engine):
+    row = of_one("pro | 50 | 12 | 2022-04-01 | 2024-02-01 |", "pro | 55 | 12 | 2024-02-01 | |")
+    assert (row["sub_to_renewal_days"], row["sub_renewals_count"]) == (31.0, 1.0)
+
+
+def test_another_billing_period_and_a_pause_begin_anew(engine):
+    row = of_one("pro | 50 | 1 | 2022-04-01 | 2024-02-01 |", "pro | 45 | 12 | 2024-02-01 | |")
+    assert (row["sub_to_renewal_days"], row["sub_renewals_count"]) == (337.0, 0.0)
+    row = of_one("pro | 50 | 12 | 2022-04-01 | 2023-04-01 |", "pro | 50 | 12 | 2023-06-01 | |")
+    assert row["sub_to_renewal_days"] == 92.0
+
+
+def test_periods_count_from_the_end_of_the_trial_and_later_terms_keep_it(engine):
+    row = of_one("pro | 50 | 1 | 2024-01-20 | 2024-02-01 | 2024-02-10", "pro | 55 | 1 | 2024-02-01 | |")
+    assert row["sub_to_renewal_days"] == 9.0
+    row = of_one("pro | 50 | 12 | 2024-02-20 | 2024-02-25 | 2024-03-05", "pro | 55 | 12 | 2024-02-25 | |")
+    assert (row["sub_to_trial_end_days"], row["sub_to_renewal_days"]) == (4.0, 369.0)
+
+
 def test_days_left_of_a_trial_are_planned_and_so_known(engine):
     ends = ("2024-03-08", "2024-03-01 09:00", "2024-02-29", "")
     rows = several(*(f"trial | 0 | 1 | 2024-02-20 | | {end}" for end in ends))
