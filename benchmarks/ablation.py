@@ -25,11 +25,11 @@ from churn.integrations.frames import read_matrix
 from churn.modeling.experiment import build_folds
 from churn.modeling.fit import TARGET, fit_bundle
 from churn.simulation.answers import read_truth
+from churn.simulation.settings import SimulateSettings
 from pipelines import simulate, validate
 from pipelines.composition import compose
 from pipelines.estimators import build_candidates
 from pipelines.features import ensure_dataset
-from pipelines.simulate import SimulateSettings
 
 FORMER = ("engagement", "peers", "support", "subscription", "payments", "profile")
 

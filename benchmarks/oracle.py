@@ -25,10 +25,10 @@ from churn.integrations.frames import read_matrix
 from churn.integrations.layers import source_folder
 from churn.modeling.encoding import build_pipeline
 from churn.simulation.answers import read_truth
+from churn.simulation.settings import SimulateSettings
 from pipelines import features, oracle, score, simulate, train, validate
 from pipelines.composition import compose
 from pipelines.features import ensure_dataset
-from pipelines.simulate import SimulateSettings
 
 AS_OF = date(2024, 4, 29)
 LEARNED_ROWS = 100_000

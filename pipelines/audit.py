@@ -27,8 +27,8 @@ from churn.integrations.tracking import stage_run
 from churn.integrations.workplace import layer_engine
 from churn.modeling.fit import Candidate
 from churn.modeling.foresight import OUTCOME, find_outcome_suspects
-from pipelines.entry import stage_main
 from pipelines.estimators import build_candidate
+from pipelines.stages import main_of
 
 log = logging.getLogger(__name__)
 
@@ -115,7 +115,5 @@ def _run_folder(settings: ChurnSettings) -> Path:
     return settings.paths.runs / "audit"
 
 
-main = stage_main("audit", ChurnSettings, run)
-
 if __name__ == "__main__":
-    raise SystemExit(main(None))
+    raise SystemExit(main_of("audit")(None))

@@ -13,9 +13,9 @@ from churn.integrations.results import StageResult
 from churn.integrations.tracking import child_run, stage_run
 from churn.modeling.experiment import backtest_folds, describe_problem, line_up, score_fold
 from churn.modeling.fit import require_outcomes
-from pipelines.entry import stage_main
 from pipelines.estimators import build_candidates
 from pipelines.features import ensure_dataset
+from pipelines.stages import main_of
 
 log = logging.getLogger(__name__)
 DRAWN = ("auc", "average_precision", "log_loss")
@@ -64,7 +64,5 @@ def run(settings: ChurnSettings) -> StageResult:
     return result
 
 
-main = stage_main("backtest", ChurnSettings, run)
-
 if __name__ == "__main__":
-    raise SystemExit(main(None))
+    raise SystemExit(main_of("backtest")(None))

@@ -11,9 +11,9 @@ from churn.integrations.layers import source_folder
 from churn.integrations.publication import read_published
 from churn.integrations.results import StageResult
 from churn.scoring.selection import Selection, select_rows
+from churn.simulation.settings import SimulateSettings
 from pipelines import explain, features, score, simulate, train, validate
-from pipelines.entry import stage_main
-from pipelines.simulate import SimulateSettings
+from pipelines.stages import main_of
 
 log = logging.getLogger(__name__)
 SHOWN = 5
@@ -57,7 +57,5 @@ def _show(settings: SimulateSettings, done: dict[str, StageResult]) -> None:
         log.info("%s", line)
 
 
-main = stage_main("demo", SimulateSettings, run)
-
 if __name__ == "__main__":
-    raise SystemExit(main(None))
+    raise SystemExit(main_of("demo")(None))

@@ -13,8 +13,8 @@ from churn.integrations.frames import read_matrix
 from churn.integrations.registry import load_model
 from churn.integrations.results import StageResult
 from churn.integrations.tracking import stage_run
-from pipelines.entry import stage_main
 from pipelines.features import ensure_dataset
+from pipelines.stages import main_of
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +52,5 @@ def run(settings: ChurnSettings) -> StageResult:
     return result
 
 
-main = stage_main("explain", ChurnSettings, run)
-
 if __name__ == "__main__":
-    raise SystemExit(main(None))
+    raise SystemExit(main_of("explain")(None))

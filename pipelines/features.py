@@ -17,7 +17,7 @@ from churn.integrations.layers import (
 from churn.integrations.results import StageResult
 from churn.integrations.tracking import stage_run
 from churn.integrations.workplace import layer_engine
-from pipelines.entry import stage_main
+from pipelines.stages import main_of
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +67,5 @@ def ensure_dataset(settings: ChurnSettings) -> Layer:
     return found
 
 
-main = stage_main("features", ChurnSettings, run)
-
 if __name__ == "__main__":
-    raise SystemExit(main(None))
+    raise SystemExit(main_of("features")(None))

@@ -12,7 +12,7 @@ from churn.integrations.publication import read_published
 from churn.integrations.results import StageResult
 from churn.integrations.tracking import stage_run
 from churn.simulation.answers import read_truth
-from pipelines.entry import stage_main
+from pipelines.stages import main_of
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +53,5 @@ def run(settings: ChurnSettings) -> StageResult:
     return result
 
 
-main = stage_main("oracle", ChurnSettings, run)
-
 if __name__ == "__main__":
-    raise SystemExit(main(None))
+    raise SystemExit(main_of("oracle")(None))

@@ -15,7 +15,7 @@ from churn.integrations.tracking import stage_run
 from churn.integrations.workplace import layer_engine
 from churn.scoring.batch import ModelMark, check_categories, score_customers, summarise_scores
 from churn.scoring.worklist import build_worklist
-from pipelines.entry import stage_main
+from pipelines.stages import main_of
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +64,5 @@ def run(settings: ChurnSettings) -> StageResult:
     return result
 
 
-main = stage_main("score", ChurnSettings, run)
-
 if __name__ == "__main__":
-    raise SystemExit(main(None))
+    raise SystemExit(main_of("score")(None))

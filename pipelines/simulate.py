@@ -4,20 +4,13 @@ from __future__ import annotations
 
 import logging
 
-from churn.core.settings import ChurnSettings
 from churn.integrations.layers import source_folder
 from churn.integrations.results import StageResult
 from churn.simulation.company import simulate_company
-from churn.simulation.settings import SimulationSettings
-from pipelines.entry import stage_main
+from churn.simulation.settings import SimulateSettings
+from pipelines.stages import main_of
 
 log = logging.getLogger(__name__)
-
-
-class SimulateSettings(ChurnSettings):
-    """The settings of every stage, and the company to simulate."""
-
-    simulation: SimulationSettings
 
 
 def run(settings: SimulateSettings) -> StageResult:
@@ -37,7 +30,5 @@ def run(settings: SimulateSettings) -> StageResult:
     return result
 
 
-main = stage_main("simulate", SimulateSettings, run)
-
 if __name__ == "__main__":
-    raise SystemExit(main(None))
+    raise SystemExit(main_of("simulate")(None))

@@ -19,10 +19,10 @@ from churn.modeling.experiment import Experiment, run_experiment
 from churn.modeling.leaks import raise_model_alarm
 from pipelines.card import write_card
 from pipelines.champion import beside_champion
-from pipelines.entry import stage_main
 from pipelines.estimators import build_candidates
 from pipelines.features import ensure_dataset
 from pipelines.measuring import log_measurement, measure_experiment
+from pipelines.stages import main_of
 
 log = logging.getLogger(__name__)
 SUSPECTS = 5
@@ -85,7 +85,5 @@ def _check_rank(experiment: Experiment, auc: float, settings: ChurnSettings) -> 
         raise_model_alarm(auc, [row["feature"] for row in ranked[:SUSPECTS]], limit)
 
 
-main = stage_main("train", ChurnSettings, run)
-
 if __name__ == "__main__":
-    raise SystemExit(main(None))
+    raise SystemExit(main_of("train")(None))

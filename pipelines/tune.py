@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from churn.core.errors import ConfigRefused
-from churn.core.settings import ChurnSettings
-from churn.core.tuning import FALLING, TuningSettings
+from churn.core.tuning import FALLING, TuneSettings, TuningSettings
 from churn.evaluation.report import measure_models
 from churn.evaluation.trials import as_overrides, compare_folds, plot_history, plot_importance
 from churn.integrations.frames import read_matrix
@@ -29,21 +28,15 @@ from churn.integrations.tracking import child_run, stage_run
 from churn.modeling.experiment import backtest_folds, describe_problem
 from churn.modeling.fit import Candidate, require_outcomes
 from churn.modeling.search import Arena, default_values, suggest_values, with_values
-from pipelines.entry import stage_main
 from pipelines.estimators import build_candidates
 from pipelines.features import ensure_dataset
+from pipelines.stages import main_of
 
 if TYPE_CHECKING:
     from optuna import Study, Trial
 
 log = logging.getLogger(__name__)
 DECIDES = ("model", "split", "calibration", "evaluation", "windows")
-
-
-class TuneSettings(ChurnSettings):
-    """The settings of every stage, and the search."""
-
-    tuning: TuningSettings
 
 
 def run(settings: TuneSettings) -> StageResult:
@@ -142,7 +135,5 @@ def _report(study: Study, tuning: TuningSettings, tracker: Tracker, result: Stag
     ]
 
 
-main = stage_main("tune", TuneSettings, run)
-
 if __name__ == "__main__":
-    raise SystemExit(main(None))
+    raise SystemExit(main_of("tune")(None))

@@ -19,7 +19,7 @@ from churn.snapshots.coverage import Coverage, measure_coverage
 from churn.staging.gaps import count_by_day, find_empty_columns, find_silent_days
 from churn.staging.stage import StagedTable, is_rejection, stage_tables
 from churn.staging.volume import check_volume
-from pipelines.entry import stage_main
+from pipelines.stages import main_of
 
 log = logging.getLogger(__name__)
 SHOWN_DAYS = 5
@@ -89,7 +89,5 @@ def _counted(table: StagedTable) -> str:
     return "; ".join(["", f"rejected: {', '.join(rejected) or 'none'}", *others])
 
 
-main = stage_main("validate", ChurnSettings, run)
-
 if __name__ == "__main__":
-    raise SystemExit(main(None))
+    raise SystemExit(main_of("validate")(None))

@@ -44,8 +44,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0 if words else 2
     command, rest = words[0], words[1:]
     if command in STAGES:
-        run: Callable[[Sequence[str]], int] = importlib.import_module(f"pipelines.{command}").main
-        return run(_with_as_of(rest) if command in ("audit", "score", "oracle") else rest)
+        from pipelines.stages import main_of
+
+        return main_of(command)(_with_as_of(rest) if command in ("audit", "score", "oracle") else rest)
     if command in COMMANDS:
         module, _ = COMMANDS[command]
         return _guarded(importlib.import_module(f"churn.commands.{module}").main, rest)

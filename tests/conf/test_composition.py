@@ -12,13 +12,13 @@ import yaml
 
 from churn.core.contract import CONTRACT
 from churn.core.settings import ChurnSettings
+from churn.core.tuning import TuneSettings
 from churn.explanation.contributions import explain_rows
 from churn.integrations.bundles import read_bundle, write_bundle
 from churn.modeling.fit import fit_bundle
+from churn.simulation.settings import SimulateSettings
 from pipelines.composition import CONF, compose
 from pipelines.estimators import build_candidate
-from pipelines.simulate import SimulateSettings
-from pipelines.tune import TuneSettings
 from tests.unit.modeling.toys import CATALOG, PROBLEM, make_fold, make_matrix, rows_of
 
 FILES = sorted(path.relative_to(CONF) for path in CONF.glob("*/*.yaml"))

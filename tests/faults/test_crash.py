@@ -165,6 +165,7 @@ def test_killed_at_any_time_a_scoring_run_leaves_a_whole_list_and_the_next_sets_
 STOP_WHILE = """
     import sys, time
     import pipelines.score as score
+    from pipelines.stages import main_of
     from churn.integrations.interrupts import interruptible
     kind = sys.argv[1]
     plain = getattr(score, {"querying": "rows_to_score", "publishing": "publish"}[kind])
@@ -177,7 +178,7 @@ STOP_WHILE = """
         return plain(*arguments)
 
     setattr(score, plain.__name__, long)
-    sys.exit(score.main(sys.argv[2:]))
+    sys.exit(main_of("score")(sys.argv[2:]))
 """
 
 

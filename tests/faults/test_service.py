@@ -26,6 +26,7 @@ HURRIED = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT"
 SCORE_WHILE_THE_SERVER_DIES = """
     import os, signal, sys, time
     import pipelines.score as score
+    from pipelines.stages import main_of
     publish, server = score.publish, int(sys.argv[1])
 
     def publish_then_lose_the_server(*arguments):
@@ -35,7 +36,7 @@ SCORE_WHILE_THE_SERVER_DIES = """
         return entry
 
     score.publish = publish_then_lose_the_server
-    sys.exit(score.main(sys.argv[2:]))
+    sys.exit(main_of("score")(sys.argv[2:]))
 """
 
 

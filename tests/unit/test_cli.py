@@ -1,15 +1,15 @@
 from __future__ import annotations
 
-import importlib
 import subprocess
 import sys
-from collections.abc import Sequence
-from types import SimpleNamespace
+import textwrap
+from collections.abc import Callable, Sequence
 
 import pytest
 
 from churn import cli
 from churn.commands.listing import read_options
+from pipelines import stages
 from tests.pipelines.demo import Outcome, run_churn
 
 
@@ -50,25 +50,40 @@ class TestStages:
         """What stages are given, instead of running them."""
         seen: list[tuple[str, list[str]]] = []
 
-        def imported(name: str) -> SimpleNamespace:
+        def main_of(stage: str) -> Callable[[Sequence[str]], int]:
             def main(words: Sequence[str]) -> int:
-                seen.append((name, list(words)))
+                seen.append((stage, list(words)))
                 return 7
 
-            return SimpleNamespace(main=main)
+            return main
 
-        monkeypatch.setattr(importlib, "import_module", imported)
+        monkeypatch.setattr(stages, "main_of", main_of)
         return seen
 
     @pytest.mark.parametrize("stage", list(cli.STAGES))
     def test_words_are_handed_on_and_the_exit_code_back(self, stage: str, given: list[tuple[str, list[str]]]) -> None:
         assert cli.main([stage, "model=logistic", "--multirun"]) == 7
-        assert given == [(f"pipelines.{stage}", ["model=logistic", "--multirun"])]
+        assert given == [(stage, ["model=logistic", "--multirun"])]
 
     @pytest.mark.parametrize("words", [["--as-of", "2024-06-30"], ["--as-of=2024-06-30"]])
     def test_as_of_is_short_for_its_override(self, words: list[str], given: list[tuple[str, list[str]]]) -> None:
         cli.main(["score", "experiment=telco", *words, "policy.capacity=5"])
         assert given[0][1] == ["experiment=telco", "scoring.as_of=2024-06-30", "policy.capacity=5"]
+
+
+SLOW_TO_LOAD = ("sklearn", "lightgbm", "mlflow", "shap", "ibis", "pandas")
+
+
+@pytest.mark.parametrize("words", [["train"], ["score"], ["tune"], ["compare"], ["promote", "1"]], ids=" ".join)
+def test_a_mistake_in_the_settings_is_said_before_anything_slow_is_loaded(words: list[str]) -> None:
+    program = f"""
+        import sys
+        from churn.cli import main
+        print(main({[*words, "windows.lead_days=-1"]}), [m for m in {SLOW_TO_LOAD} if m in sys.modules])
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True)
+    assert "windows.lead_days" in done.stderr
+    assert done.stdout.strip() == "2 []"
 
 
 class TestUsage:

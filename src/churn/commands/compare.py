@@ -11,12 +11,13 @@ def main(words: Sequence[str]) -> int:
     """Print the leaderboard, write the page, and return the exit code."""
     options, overrides = read_options(words)
     from churn.core.settings import ChurnSettings
+    from pipelines.composition import compose
+
+    settings = compose("validate", ChurnSettings, overrides)  # first: a mistake is said before anything slow is loaded
     from churn.evaluation.comparison import leaderboard_lines
     from churn.integrations.exports import write_file
     from pipelines.comparison import compare
-    from pipelines.composition import compose
 
-    settings = compose("validate", ChurnSettings, overrides)
     comparison, page = compare(settings, options.runs, options.metric)
     for line in leaderboard_lines(comparison):
         print(line)  # noqa: T201

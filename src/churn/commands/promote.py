@@ -15,11 +15,12 @@ def main(words: Sequence[str]) -> int:
     """Move the champion alias, say why, and return the exit code."""
     options, overrides = read_options(words)
     from churn.core.settings import ChurnSettings
-    from churn.integrations.promotion import roll_back
     from pipelines.composition import compose
+
+    settings = compose("validate", ChurnSettings, overrides)  # first: a mistake is said before anything slow is loaded
+    from churn.integrations.promotion import roll_back
     from pipelines.promotion import promote
 
-    settings = compose("validate", ChurnSettings, overrides)
     if options.rollback:
         left, restored = roll_back(settings, options.why or "rolled back by hand")
         print(f"version {restored} is champion again, in place of {left}; the next list comes from it")  # noqa: T201

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from churn.core.settings import ChurnSettings
 from churn.core.strict import StrictSettings
 
 FALLING = ("log_loss", "brier", "calibration_error")
@@ -52,3 +53,9 @@ class TuningSettings(StrictSettings):
     def direction(self) -> Literal["minimize", "maximize"]:
         """Return which way the metric gets better."""
         return "minimize" if self.metric in FALLING else "maximize"
+
+
+class TuneSettings(ChurnSettings):
+    """The settings of every stage, and the search."""
+
+    tuning: TuningSettings

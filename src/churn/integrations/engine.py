@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
-
-import ibis
-import ibis.expr.types as ir
+from typing import TYPE_CHECKING, Any, Protocol
 
 from churn.core.settings import EngineSettings
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
 
 log = logging.getLogger(__name__)
 
@@ -87,6 +87,8 @@ def open_engine(settings: EngineSettings, parent: Path | None = None) -> Iterato
             with open_spark(settings, Path(folder)) as spark:
                 yield spark
             return
+        import ibis  # slow to load, and needed once there is something to run
+
         backend = ibis.duckdb.connect()
         engine = DuckEngine(backend, Path(folder))
         engine.run("SET TimeZone = 'UTC'")

@@ -7,8 +7,10 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-from churn.integrations.engine import Engine
+if TYPE_CHECKING:
+    from churn.integrations.engine import Engine
 
 
 class Stopped(KeyboardInterrupt):

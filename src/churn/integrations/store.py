@@ -15,12 +15,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
-from typing import Any
-
-import ibis.expr.types as ir
+from typing import TYPE_CHECKING, Any
 
 from churn.core.errors import OutputFailed
 from churn.integrations.engine import Engine, quoted
+
+if TYPE_CHECKING:
+    import ibis.expr.types as ir
 
 MANIFEST = "manifest.json"
 CURRENT = "current.json"

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from churn.core.settings import ChurnSettings
 from churn.core.strict import Share, StrictSettings
 from churn.simulation.dirt import DirtSettings
 from churn.simulation.profile import (
@@ -148,3 +149,9 @@ class SimulationSettings(StrictSettings):
 def _repeated(names: Iterable[str]) -> set[str]:
     listed = list(names)
     return {name for name in listed if listed.count(name) > 1}
+
+
+class SimulateSettings(ChurnSettings):
+    """The settings of every stage, and the company to simulate."""
+
+    simulation: SimulationSettings

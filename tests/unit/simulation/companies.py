@@ -11,9 +11,8 @@ import pandas as pd
 
 from churn.core.contract import CONTRACT
 from churn.simulation.company import simulate_company
-from churn.simulation.settings import SimulationSettings
+from churn.simulation.settings import SimulateSettings, SimulationSettings
 from pipelines.composition import compose
-from pipelines.simulate import SimulateSettings
 
 PROFILES = ("saas", "small", "telecom", "consumer")
 SIZE = ("simulation.customers=1500", "simulation.block_customers=500", "simulation.chunk_customers=1000")

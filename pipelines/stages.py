@@ -1,0 +1,29 @@
+"""Every stage by its name. Its module, with the libraries it needs, is loaded only once its settings are found good."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping, Sequence
+
+from churn.core.settings import ChurnSettings
+from churn.core.tuning import TuneSettings
+from churn.integrations.results import StageResult
+from churn.simulation.settings import SimulateSettings
+from pipelines.entry import stage_main
+
+SETTINGS: Mapping[str, type[ChurnSettings]] = {
+    "demo": SimulateSettings, "simulate": SimulateSettings, "tune": TuneSettings,
+}  # fmt: skip
+
+
+def main_of(stage: str) -> Callable[[Sequence[str] | None], int]:
+    """Return the `main` of a stage: takes command-line arguments, returns the exit code.
+
+    A mistake in the settings is said within a second or two; scikit-learn, LightGBM and MLflow take five more to load.
+    """
+
+    def run(settings: ChurnSettings) -> StageResult:
+        result: StageResult = importlib.import_module(f"pipelines.{stage}").run(settings)
+        return result
+
+    return stage_main(stage, SETTINGS.get(stage, ChurnSettings), run)
