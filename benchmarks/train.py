@@ -1,8 +1,10 @@
 """What the train stage costs beside the fits inside it, its memory, and how fast a command starts.
 
-Usage: python benchmarks/train.py [rows] [features]      (default 200,000 x 120; the large case is 2,000,000 x 120)
-A flat table of that size takes the real path: validate, features, train. The fits are timed where they happen, inside
-the run, so that the ratio compares one run with itself.
+Usage: python benchmarks/train.py [rows] [features] [override ...]      (default 200,000 x 120)
+A flat table of that size takes the real path: validate, features, train; the large case is 2,000,000 x 120. The fits
+are timed where they happen, so that the ratio compares one run with itself. `log` is what a run costs in MLflow: tables,
+pictures, model and card. `start` is until a mistake in the settings would be said, `loaded` until all that training needs
+is imported. These, `help` and `log` are CPU seconds: other work on the machine stretches the wall's.
 """
 
 from __future__ import annotations
@@ -22,11 +24,13 @@ import duckdb
 
 DATES = 12
 GIB = 1024**2
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 TARGETS = {
     "ratio": "<= 1.3",
-    "log_run": "< 2 s",
+    "log": "< 2 s",
     "help": "< 0.5 s",
     "start": "< 2.5 s",
+    "loaded": "",
     "peak_gib": "< 6 (2 million rows)",
 }
 
@@ -66,16 +70,16 @@ class Clock:
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
 
-    def wrap(self, owner: Any, name: str, label: str) -> None:
+    def wrap(self, owner: Any, name: str, label: str, now: Callable[[], float] = time.perf_counter) -> None:
         """Time every call of a method."""
         inner: Callable[..., Any] = getattr(owner, name)
 
         def timed(*arguments: Any, **options: Any) -> Any:
-            began = time.perf_counter()
+            began = now()
             try:
                 return inner(*arguments, **options)
             finally:
-                self.seconds[label] = self.seconds.get(label, 0.0) + time.perf_counter() - began
+                self.seconds[label] = self.seconds.get(label, 0.0) + now() - began
 
         setattr(owner, name, timed)
 
@@ -87,38 +91,31 @@ def train_here(overrides: list[str]) -> dict[str, float]:
     from sklearn.linear_model import LogisticRegression
 
     from pipelines import train
+    from pipelines.stages import main_of
 
     clock = Clock()
     for owner, name in ((LGBMClassifier, "fit"), (LogisticRegression, "fit"), (ColumnTransformer, "fit_transform")):
         clock.wrap(owner, name, f"fit {owner.__name__}")
-    clock.wrap(train, "register_bundle", "register")
-    clock.wrap(train, "log_measurement", "log")
+    for name in ("log_measurement", "register_bundle", "write_card", "describe_version"):
+        clock.wrap(train, name, "log", time.process_time)
     began = time.perf_counter()
-    code = train.main(overrides)
+    code = main_of("train")(overrides)
     stage = time.perf_counter() - began
     if code:
         raise SystemExit(code)
     fits = sum(seconds for name, seconds in clock.seconds.items() if name.startswith("fit "))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / GIB
-    return {"stage": stage, "fits": fits, "ratio": stage / fits, "log_run": clock.seconds["register"], "peak_gib": peak,
-            **clock.seconds}  # fmt: skip
-
-
-def output_of(*command: str) -> str:
-    """Return what a command prints; it must end well."""
-    done = subprocess.run([sys.executable, *command], check=False, text=True, stdout=subprocess.PIPE)
-    if done.returncode:
-        raise SystemExit(f"{' '.join(command[:3])} ended with {done.returncode}")
-    return done.stdout
+    return {"stage": stage, "fits": fits, "ratio": stage / fits, "peak_gib": peak, **clock.seconds}
 
 
 def seconds_of(*command: str) -> float:
-    """Return the best of three runs of a command, in seconds."""
+    """Return the CPU seconds of a command on one thread, the best of three runs."""
     taken = []
     for _ in range(3):
-        began = time.perf_counter()
-        subprocess.run([sys.executable, *command], check=False, capture_output=True, env={**os.environ})
-        taken.append(time.perf_counter() - began)
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run([sys.executable, *command], check=False, capture_output=True, env={**os.environ, **ONE_THREAD})
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        taken.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
     return min(taken)
 
 
@@ -131,7 +128,7 @@ def main(arguments: list[str]) -> int:
     with tempfile.TemporaryDirectory() as folder:
         work = Path(folder)
         write_table(work / "table.parquet", rows, features)
-        overrides = describe_source(work, features)
+        overrides = [*describe_source(work, features), *arguments[2:]]
         for stage in ("validate", "features"):
             done = subprocess.run(
                 [sys.executable, "-m", "churn.cli", stage, *overrides], check=False, text=True, capture_output=True
@@ -141,11 +138,10 @@ def main(arguments: list[str]) -> int:
             [sys.executable, __file__, "--train", json.dumps(overrides)], check=True, text=True, capture_output=True
         )
         print(trained.stdout, end="")
-        figures = json.loads(trained.splitlines()[-1])
+        figures = json.loads(trained.stdout.splitlines()[-1])
         figures["help"] = seconds_of("-m", "churn.cli", "--help")
-        figures["start"] = seconds_of(
-            "-m", "churn.cli", "train", "windows.lead_days=-1"
-        )  # refused once all is imported
+        figures["start"] = seconds_of("-m", "churn.cli", "train", "windows.lead_days=-1")
+        figures["loaded"] = seconds_of("-c", "import pipelines.train, mlflow, lightgbm")
     print(f"\n{rows:,} rows x {features} features\n\n| figure | value | wanted |\n|---|---|---|")
     for name, value in figures.items():
         print(f"| {name} | {value:.2f} | {TARGETS.get(name, '')} |")

@@ -24,7 +24,8 @@ TRUSTED = [
     "lightgbm.basic.Booster",
     "lightgbm.sklearn.LGBMClassifier",
     "churn.modeling.encoding.PlainNumbers",
-    "churn.modeling.encoding.signed_log1p",
+    "churn.modeling.encoding.ScaledNumbers",
+    "churn.modeling.encoding.signed_log1p",  # in versions registered before ScaledNumbers
     "churn.modeling.topics.TextTopics",
     "churn.modeling.hazard.TimeToChurn",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",

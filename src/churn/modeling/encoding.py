@@ -9,9 +9,8 @@ import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.compose import ColumnTransformer
-from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, StandardScaler
+from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
 from churn.modeling.topics import TextTopics
 
@@ -47,6 +46,46 @@ class PlainNumbers(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return np.asarray(names, dtype=object)
 
 
+class ScaledNumbers(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """Numbers with gaps filled by their median, log-compressed, centred and scaled, one column at a time.
+
+    What `SimpleImputer`, a logarithm and `StandardScaler` give, at the memory of the result alone: each of the three
+    makes whole copies of what it is given. A column without any value in the fitted rows counts as zero.
+    """
+
+    def fit(self, rows: pd.DataFrame, _target: object = None) -> ScaledNumbers:
+        """Learn medians, and means and deviations of the logarithms."""
+        self.medians_, self.means_, self.scales_ = np.zeros((3, rows.shape[1]))
+        for position in range(rows.shape[1]):
+            values = _column(rows, position)
+            there = values[~np.isnan(values)]
+            self.medians_[position] = np.median(there) if len(there) else 0.0
+            logs = self._filled_logs(values, position)
+            self.means_[position] = logs.mean(dtype=float)
+            self.scales_[position] = logs.std(dtype=float) if logs.min() < logs.max() else 1.0
+        return self
+
+    def transform(self, rows: pd.DataFrame) -> np.ndarray:
+        """Return the scaled numbers, shape (rows, columns); float32 where all numbers given are, else float64."""
+        is_single = all(dtype == np.float32 for dtype in rows.dtypes)
+        scaled = np.empty(rows.shape, dtype=np.float32 if is_single else float)
+        for position in range(rows.shape[1]):
+            logs = self._filled_logs(_column(rows, position), position)
+            scaled[:, position] = (logs - self.means_[position]) / self.scales_[position]
+        return scaled
+
+    def _filled_logs(self, values: np.ndarray, position: int) -> np.ndarray:
+        return signed_log1p(np.where(np.isnan(values), self.medians_[position], values))
+
+    def get_feature_names_out(self, names: Sequence[str]) -> np.ndarray:
+        """Return the names given: one output per column."""
+        return np.asarray(names, dtype=object)
+
+
+def _column(rows: pd.DataFrame, position: int) -> np.ndarray:
+    return rows.iloc[:, position].to_numpy(dtype=float, na_value=np.nan)
+
+
 def build_encoder(
     encoding: Literal["trees", "linear"], numbers: Sequence[str], categories: Sequence[str], texts: Sequence[str] = ()
 ) -> ColumnTransformer:
@@ -66,16 +105,13 @@ def build_encoder(
         return ColumnTransformer(
             [("numbers", PlainNumbers(), list(numbers)), ("categories", codes, list(categories)), *topics]
         )
-    scaled = make_pipeline(
-        SimpleImputer(strategy="median", keep_empty_features=True),
-        FunctionTransformer(signed_log1p),
-        StandardScaler(copy=False),  # what it gets is already a copy
-    )
     one_hot = make_pipeline(
         OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=RARE, sparse_output=False),
         StandardScaler(with_std=False),
     )
-    return ColumnTransformer([("numbers", scaled, list(numbers)), ("categories", one_hot, list(categories)), *topics])
+    return ColumnTransformer(
+        [("numbers", ScaledNumbers(), list(numbers)), ("categories", one_hot, list(categories)), *topics]
+    )
 
 
 def _topics(encoding: Literal["trees", "linear"]) -> TextTopics | Pipeline:

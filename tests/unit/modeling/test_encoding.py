@@ -3,8 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
-from churn.modeling.encoding import build_encoder, feature_of_output, known_categories, signed_log1p
+from churn.modeling.encoding import ScaledNumbers, build_encoder, feature_of_output, known_categories, signed_log1p
 
 FIT = pd.DataFrame(
     {
@@ -63,6 +66,16 @@ class TestLinear:
 
     def test_every_output_has_mean_zero_on_the_fitted_rows(self) -> None:
         assert self.encoder.transform(FIT).mean(axis=0) == pytest.approx(0, abs=1e-12)
+
+    def test_numbers_are_what_scikit_learns_own_steps_give(self) -> None:
+        values = pd.DataFrame(np.random.default_rng(0).lognormal(2, 2, (500, 3)), columns=["a", "b", "c"])
+        values = values.where(values > 1).assign(c=3.0)
+        steps = make_pipeline(SimpleImputer(strategy="median"), FunctionTransformer(signed_log1p), StandardScaler())
+        expected = steps.fit_transform(values.to_numpy())
+        assert ScaledNumbers().fit_transform(values) == pytest.approx(expected, abs=1e-12)
+        single = ScaledNumbers().fit_transform(values.astype("float32"))
+        assert single.dtype == np.float32
+        assert single == pytest.approx(expected, abs=1e-5)
 
     def test_a_missing_number_counts_as_the_median(self) -> None:
         median = float(FIT["number"].median())
