@@ -1,10 +1,11 @@
 """What the train stage costs beside the fits inside it, its memory, and how fast a command starts.
 
 Usage: python benchmarks/train.py [rows] [features] [override ...]      (default 200,000 x 120)
-A flat table of that size takes the real path: validate, features, train; the large case is 2,000,000 x 120. The fits
-are timed where they happen, so that the ratio compares one run with itself. `log` is what a run costs in MLflow: tables,
-pictures, model and card. `start` is until a mistake in the settings would be said, `loaded` until all that training needs
-is imported. These, `help` and `log` are CPU seconds: other work on the machine stretches the wall's.
+A flat table of that size takes the real path: validate, features, train; the large case is 2,000,000 x 120. The
+fits are timed where they happen, so that the ratio compares one run with itself. `log` is what a run costs in
+MLflow: tables, pictures, model and card. `start` is until a mistake in the settings would be said, `loaded` until
+all that training needs is imported. These, `help` and `log` are CPU seconds: other work on the machine stretches
+the wall's.
 """
 
 from __future__ import annotations

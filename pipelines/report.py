@@ -29,8 +29,8 @@ from churn.integrations.timings import time_families
 from churn.integrations.tracking import stage_run
 from churn.integrations.workplace import layer_engine
 from churn.modeling.experiment import build_folds
-from pipelines.entry import stage_main
 from pipelines.features import ensure_dataset
+from pipelines.stages import main_of
 
 log = logging.getLogger(__name__)
 
@@ -115,7 +115,5 @@ def _metrics(features: pd.DataFrame, families: pd.DataFrame, max_missing: float)
     return counts | {name: value for name, value in by_family.items() if np.isfinite(value)}
 
 
-main = stage_main("report", ChurnSettings, run)
-
 if __name__ == "__main__":
-    raise SystemExit(main(None))
+    raise SystemExit(main_of("report")(None))
