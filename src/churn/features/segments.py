@@ -84,12 +84,14 @@ class SegmentPlan:
         flags = {look.name: "float64" for look in self.lookbacks} | {f"word{k}": "int64" for k in self.words}
         return ibis.memtable(rows, schema={"as_of_date": "date", "segment_id": "int32", **flags})
 
-    def first_dates(self) -> ir.Table:
-        """Return `late_from`, `seen_from`: the first as-of date on or after each day up to the last one."""
-        start = self.segments[0].start
-        days = [days_before(self.as_of_dates[-1], back) for back in range((self.as_of_dates[-1] - start).days + 1)]
-        rows = [{"late_from": day, "seen_from": min(d for d in self.as_of_dates if d >= day)} for day in days]
-        return ibis.memtable(rows, schema={"late_from": "date", "seen_from": "date"})
+    def first_seen(self, facts: ir.Table) -> ir.DateValue:
+        """Return the first as-of date that sees each fact, of `late_from` and `on_time`; null after the last date.
+
+        Comparisons, made for the late facts alone: to join them with a table of dates, an engine may hash all facts.
+        """
+        late = facts.late_from
+        first = ibis.cases(*[(late <= ibis.literal(day), ibis.literal(day)) for day in self.as_of_dates])
+        return late.isnull().ifelse(facts.on_time, first)
 
     def count_days(self, rows: ir.Table, look: Lookback) -> ir.NumericValue:
         """Return the active days of a look-back out of the words of day bits in `rows`."""
@@ -174,9 +176,8 @@ def _per_segment(
     facts: ir.Table, plan: SegmentPlan, event_types: Sequence[str], value_types: Sequence[str]
 ) -> ir.Table:
     """Return one row per customer, segment and first date that sees it."""
-    placed = facts.join(plan.calendar(), "day").left_join(plan.first_dates(), "late_from")
-    seen_from = placed.late_from.isnull().ifelse(placed.on_time, placed.seen_from)
-    placed = placed.mutate(seen_from=seen_from)  # null, so never seen, where that is after the last date
+    placed = facts.join(plan.calendar(), "day")
+    placed = placed.mutate(seen_from=plan.first_seen(placed))
     is_type = [placed.event_type == name for name in event_types]
 
     def count(where: ir.BooleanValue | None = None) -> ir.NumericValue:
