@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,16 +9,17 @@ import polars as pl
 
 from benchmarks.feature_work.names import HOURS, VALUED, filled_with
 from benchmarks.feature_work.plan import BITS, LOOKS, calendar, first_dates, membership
+from benchmarks.feature_work.stopwatch import Stopwatch
 from benchmarks.feature_work.work import EVENT_TYPES, OBSERVATION_DAYS, WINDOWS_DAYS, Work, snapshots
 
 DAY, MICROSECOND = timedelta(days=1), timedelta(microseconds=1)
 KEY = ["customer_id", "as_of_date"]
 
 
-def build_polars(work: Work, folder: Path, out: Path, memory_limit: str) -> float:  # noqa: ARG001 Polars has no limit
-    """Write the features; return the seconds it took."""
+def build_polars(work: Work, folder: Path, out: Path, memory_limit: str) -> dict[str, float]:  # noqa: ARG001 Polars has no limit
+    """Write the features; return what it cost."""
     cohort = pl.concat([pl.from_arrow(table) for table in snapshots(work, folder)])
-    began = time.perf_counter()
+    watch = Stopwatch()
     table = (
         cohort.lazy()
         .join(_engagement(work, folder), on=KEY, how="left")
@@ -27,7 +27,7 @@ def build_polars(work: Work, folder: Path, out: Path, memory_limit: str) -> floa
     )
     filled = table.with_columns(pl.col(name).fill_null(value) for name, value in filled_with().items())
     filled.sink_parquet(out, compression="zstd", engine="streaming")
-    return time.perf_counter() - began
+    return watch.read()
 
 
 def _visible(time: str) -> pl.Expr:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 
 from benchmarks.feature_work.names import VALUED, filled_with
+from benchmarks.feature_work.stopwatch import Stopwatch
 from benchmarks.feature_work.work import EVENT_TYPES, OBSERVATION_DAYS, WINDOWS_DAYS, Work, snapshots
 
 VISIBLE = (
@@ -17,16 +17,16 @@ VISIBLE = (
 )
 
 
-def build_range_join(work: Work, folder: Path, out: Path, memory_limit: str) -> float:
-    """Write the engagement features; return the seconds it took."""
+def build_range_join(work: Work, folder: Path, out: Path, memory_limit: str) -> dict[str, float]:
+    """Write the engagement features; return what it cost."""
     con = duckdb.connect()
     con.execute(f"SET memory_limit = '{memory_limit}'; SET temp_directory = '{out.parent / 'spill'}'")
     cohort = pa.concat_tables(list(snapshots(work, folder)))
     con.register("cohort", cohort)
     con.execute("CREATE TABLE snapshots AS SELECT * FROM cohort")
-    began = time.perf_counter()
+    watch = Stopwatch()
     con.execute(f"COPY ({_query(folder)}) TO '{out}' (FORMAT parquet, COMPRESSION zstd)")
-    return time.perf_counter() - began
+    return watch.read()
 
 
 def _query(folder: Path) -> str:

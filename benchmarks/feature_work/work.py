@@ -7,7 +7,7 @@ sorted by customer and time, as staged tables are. The same settings give the sa
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
@@ -41,19 +41,25 @@ class Work:
     tickets: int = 1_000_000
     dates: int = 6
     cadence_days: int = CADENCE_DAYS
+    late_share: float = LATE_SHARE
 
     @property
     def name(self) -> str:
-        """Return a folder name that tells the size of the data (all choices of dates share it)."""
-        return f"{self.customers}-{self.events}-{self.tickets}"
+        """Return a folder name that tells the data apart (all choices of dates share them)."""
+        return f"{self.customers}-{self.events}-{self.tickets}" + ("" if self.late_share else "-on-time")
+
+    def times(self, share: float) -> Work:
+        """Return a share of the work: so much less (or more) of everything but dates."""
+        sizes = {name: round(getattr(self, name) * share) for name in ("customers", "events", "tickets")}
+        return replace(self, **sizes)
 
     @property
     def as_of_dates(self) -> tuple[date, ...]:
         """Dates, ascending, the last one always the same."""
         return tuple(LAST - timedelta(days=self.cadence_days * back) for back in range(self.dates - 1, -1, -1))
 
-    def to_dict(self) -> dict[str, int]:
-        """Return the sizes."""
+    def to_dict(self) -> dict[str, float]:
+        """Return all that makes the work."""
         return asdict(self)
 
 
@@ -122,7 +128,7 @@ def _events(work: Work, start: int, count: int) -> pa.Table:
     owner, micros = _times(rng, work, start, count, work.events)
     kind = rng.choice(len(EVENT_TYPES), size=len(owner), p=np.array(TYPE_SHARES)).astype(np.int8)
     valued = np.isin(np.array(EVENT_TYPES), VALUE_TYPES)[kind]
-    late = rng.random(len(owner)) < LATE_SHARE
+    late = rng.random(len(owner)) < work.late_share
     delay = np.where(late, (rng.exponential(5.0, len(owner)) * DAY_US).astype(np.int64), 0)
     return pa.table(
         {
@@ -156,7 +162,7 @@ def _tickets(work: Work, start: int, count: int) -> pa.Table:
             "reopened_at": _stamp(reopened, is_open | ~again),
             "escalated_at": _stamp(escalated, rng.random(size) > 0.06),
             "csat": pa.array(rng.integers(1, 6, size).astype(np.float64), mask=unscored),
-            "known_delay_us": np.where(rng.random(size) < LATE_SHARE, DAY_US, 0),
+            "known_delay_us": np.where(rng.random(size) < work.late_share, DAY_US, 0),
         }
     )
 
