@@ -41,7 +41,7 @@ def _entities(folder: Path) -> ft.EntitySet:
         pq.read_table(folder / f"{name}.parquet").to_pandas() for name in (CUSTOMERS, "events", "tickets")
     )
     events = events.assign(event_id=np.arange(len(events)), day=events.occurred_at.dt.dayofyear)
-    hours = (tickets.resolved_at - tickets.opened_at) / pd.Timedelta(hours=1)
+    hours = (tickets.resolved_at.dt.floor("s") - tickets.opened_at.dt.floor("s")) / pd.Timedelta(hours=1)
     csat = tickets.csat.where(tickets.resolved_at.notna())
     tickets = tickets.assign(resolution_hours=hours, csat=csat)
     entities = ft.EntitySet("work")

@@ -23,6 +23,7 @@ SUMS = ("events", *(f"n{i}" for i in TYPES), *(f"v{i}" for i in VALUED))
 LASTS = ("last", *(f"last{i}" for i in TYPES))
 PACE = {f"eng_active_days_pace_trend_{days}d": days for days in WINDOWS_DAYS[:-1]}
 VISIBLE = "greatest({0}::date + 1, ({0} + to_microseconds(known_delay_us) - INTERVAL 1 MICROSECOND)::date + 1)"
+HOURS_UNTIL = "(floor(epoch({0})) - floor(epoch(opened_at))) / 3600"
 TICKET_TIMES = ("opened_at", "first_response_at", "resolved_at", "reopened_at", "escalated_at")
 
 
@@ -176,7 +177,7 @@ def _support_columns() -> dict[str, str]:
             f"sup_reopened_count_{days}d": f"count(*) FILTER (reopened_at::DATE >= as_of_date - {days})",
             f"sup_csat_mean_{days}d": f"avg(csat) FILTER (resolved_at IS NOT NULL AND {inside})",
         } | {
-            f"sup_{name}_hours_mean_{days}d": f"avg((epoch({time}) - epoch(opened_at)) / 3600) FILTER ({inside})"
+            f"sup_{name}_hours_mean_{days}d": f"avg({HOURS_UNTIL.format(time)}) FILTER ({inside})"
             for name, time in HOURS.items()
         }
     return out
