@@ -73,7 +73,7 @@ def _engagement(work: Work, folder: Path) -> pl.LazyFrame:
     seen = parts.with_columns(pl.col(counts).cast(pl.Float64)).join(member.lazy(), on="segment")
     total = seen.filter(pl.col("seen") <= pl.col("as_of_date")).group_by(KEY).agg(
         *[(pl.col(c) * pl.col(f"in_{d}")).sum().alias(f"in_{d}__{c}") for d in WINDOWS_DAYS for c in sums],
-        *[(pl.col("events") * pl.col(f"before_{d}")).sum().alias(f"before_{d}__events") for d in WINDOWS_DAYS],
+        *[(pl.col(c) * pl.col(f"before_{d}")).sum().alias(f"before_{d}__{c}") for d in WINDOWS_DAYS for c in counts],
         *[(pl.col("bit") * pl.col(word)).bitwise_or().alias(word) for word in BITS],
         *[pl.col(c).max() for c in lasts],
     )  # fmt: skip
@@ -94,10 +94,22 @@ def _engagement_columns() -> list[pl.Expr]:
             ((active + 1) / (prior + 1)).log().alias(f"eng_active_days_trend_{days}d"),
             ((events + 1) / (before + 1)).log().alias(f"eng_events_trend_{days}d"),
         ]
+    longest = WINDOWS_DAYS[-1]
+    usual = _active(f"in_{longest}")
+    out += [
+        ((_active(f"in_{d}") + 1) / (usual * (d / longest) + 1)).log().alias(f"eng_active_days_pace_trend_{d}d")
+        for d in WINDOWS_DAYS[:-1]
+    ]
     out.append(_since("last").alias("eng_activity_recency_days"))
     for i, name in enumerate(EVENT_TYPES):
-        out += [pl.col(f"in_{d}__n{i}").alias(f"eng_{name}_count_{d}d") for d in WINDOWS_DAYS]
-        out += [pl.col(f"in_{d}__v{i}").alias(f"eng_{name}_value_sum_{d}d") for d in WINDOWS_DAYS if i in VALUED]
+        counts = {d: pl.col(f"in_{d}__n{i}") for d in WINDOWS_DAYS}
+        out += [count.alias(f"eng_{name}_count_{d}d") for d, count in counts.items()]
+        out += [(count - pl.col(f"before_{d}__n{i}")).alias(f"eng_{name}_trend_{d}d") for d, count in counts.items()]
+        if i in VALUED:
+            values = {d: pl.col(f"in_{d}__v{i}") for d in WINDOWS_DAYS}
+            out += [value.alias(f"eng_{name}_value_sum_{d}d") for d, value in values.items()]
+            mean = pl.when(counts[longest] > 0).then(values[longest] / counts[longest])
+            out.append(mean.alias(f"eng_{name}_value_mean_{longest}d"))
         out.append(_since(f"last{i}").alias(f"eng_{name}_recency_days"))
     return out
 

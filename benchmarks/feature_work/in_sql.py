@@ -21,7 +21,6 @@ ROWS_PER_GROUP = 250_000
 TYPES = range(len(EVENT_TYPES))
 SUMS = ("events", *(f"n{i}" for i in TYPES), *(f"v{i}" for i in VALUED))
 LASTS = ("last", *(f"last{i}" for i in TYPES))
-PACE = {f"eng_active_days_pace_trend_{days}d": days for days in WINDOWS_DAYS[:-1]}
 VISIBLE = "greatest({0}::date + 1, ({0} + to_microseconds(known_delay_us) - INTERVAL 1 MICROSECOND)::date + 1)"
 HOURS_UNTIL = "(floor(epoch({0})) - floor(epoch(opened_at))) / 3600"
 TICKET_TIMES = ("opened_at", "first_response_at", "resolved_at", "reopened_at", "escalated_at")
@@ -42,7 +41,7 @@ def build_sql(work: Work, folder: Path, out: Path, memory_limit: str) -> dict[st
         for number, group in enumerate(groups):
             made = f"CREATE TABLE {name} AS" if number == 0 else f"INSERT INTO {name}"
             con.execute(f"{made} {query.format(group=group)}")
-    empty = filled_with() | dict.fromkeys(PACE, 0.0)
+    empty = filled_with()
     columns = [row[0] for name in families for row in con.execute(f"DESCRIBE {name}").fetchall()]
     filled = [f"coalesce({c}, {empty[c]}) AS {c}" if c in empty else c for c in columns if c.startswith(("eng", "sup"))]
     con.execute(
@@ -114,7 +113,7 @@ def _named(columns: dict[str, str]) -> str:
 
 
 def _is_read(look: str, name: str) -> bool:
-    return look.startswith("in_") or name == "events"
+    return look.startswith("in_") or not name.startswith("v")
 
 
 def _engagement_columns() -> dict[str, str]:
@@ -129,11 +128,12 @@ def _engagement_columns() -> dict[str, str]:
             f"eng_active_days_trend_{days}d": f"ln(({active} + 1)::DOUBLE / ({prior} + 1))",
             f"eng_events_trend_{days}d": f"ln((in_{days}__events + 1) / (before_{days}__events + 1))",
         }
-    for name, days in PACE.items():
+    for days in WINDOWS_DAYS[:-1]:
         usual = f"({_active(f'in_{WINDOWS_DAYS[-1]}')}) * {days / WINDOWS_DAYS[-1]}"
-        out[name] = f"ln(({_active(f'in_{days}')} + 1)::DOUBLE / ({usual} + 1))"
+        out[f"eng_active_days_pace_trend_{days}d"] = f"ln(({_active(f'in_{days}')} + 1)::DOUBLE / ({usual} + 1))"
     for i, name in enumerate(EVENT_TYPES):
         out |= {f"eng_{name}_count_{days}d": f"in_{days}__n{i}" for days in WINDOWS_DAYS}
+        out |= {f"eng_{name}_trend_{days}d": f"in_{days}__n{i} - before_{days}__n{i}" for days in WINDOWS_DAYS}
         out[f"eng_{name}_recency_days"] = f"coalesce(as_of_date - last{i}, {OBSERVATION_DAYS})"
         if i in VALUED:
             out |= {f"eng_{name}_value_sum_{days}d": f"in_{days}__v{i}" for days in WINDOWS_DAYS}

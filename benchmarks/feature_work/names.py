@@ -13,7 +13,8 @@ def filled_with() -> dict[str, float]:
     zero = [f"eng_{name}_{days}d" for days in WINDOWS_DAYS for name in (
         "active_days_count", "events_count", "types_count", "active_days_prior", "active_days_trend", "events_trend",
     )]  # fmt: skip
-    zero += [f"eng_{name}_count_{days}d" for name in EVENT_TYPES for days in WINDOWS_DAYS]
+    zero += [f"eng_{name}_{kind}_{d}d" for name in EVENT_TYPES for d in WINDOWS_DAYS for kind in ("count", "trend")]
+    zero += [f"eng_active_days_pace_trend_{days}d" for days in WINDOWS_DAYS[:-1]]
     zero += [f"eng_{name}_value_sum_{days}d" for name in VALUE_TYPES for days in WINDOWS_DAYS]
     zero += [f"sup_{name}_count_{days}d" for days in WINDOWS_DAYS for name in ("tickets", "escalated", "reopened")]
     zero += ["sup_open_count", "sup_open_age_days", "sup_unanswered_count"]

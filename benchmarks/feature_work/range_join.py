@@ -59,8 +59,9 @@ def _columns() -> dict[str, str]:
             f"eng_events_trend_{days}d": f"ln(({events} + 1) / ({former} + 1))",
         }
         for i, name in enumerate(EVENT_TYPES):
-            of_type = f"FILTER (event_type = '{name}' AND {inside})"
+            of_type, earlier = (f"FILTER (event_type = '{name}' AND {stretch})" for stretch in (inside, before))
             out[f"eng_{name}_count_{days}d"] = f"count(happened) {of_type}"
+            out[f"eng_{name}_trend_{days}d"] = f"count(happened) {of_type} - count(happened) {earlier}"
             if i in VALUED:
                 out[f"eng_{name}_value_sum_{days}d"] = f"sum(value) {of_type}"
     for name in EVENT_TYPES:
