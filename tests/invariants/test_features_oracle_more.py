@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta
 from functools import partial
 from itertools import pairwise
+from math import log
 from statistics import fmean, pstdev
 from typing import Any
 
@@ -168,7 +169,19 @@ def quality_of(facts: Mapping[str, list[Row]], day: date) -> Row:
                 if i["kind"] == kind and i["started_at"] >= midnight(day) and is_visible(i["announced_at"], 0, day)
             ]
             out[f"inc_{kind}_ahead_days"] = min(ahead, default=None)
-    return out
+    return out | use_around_of(facts["events"], max((i["started_at"].date() for i in begun), default=None), day)
+
+
+def use_around_of(events: list[Row], begun: date | None, day: date) -> Row:
+    names = ("count", "prior", "trend")
+    span = min((day - begun).days, 14) if begun else 0
+    if begun is None or (begun - timedelta(span)) < day - timedelta(OBSERVATION_DAYS):
+        return {f"inc_use_days_{name}": None for name in names}
+    active = {e["occurred_at"].date() for e in events if is_visible(e["occurred_at"], e[DELAY], day)}
+    after, before = (sum(begun + timedelta(sign * n - (sign < 0)) in active for n in range(span)) for sign in (1, -1))
+    return dict(
+        zip((f"inc_use_days_{n}" for n in names), (after, before, log((after + 1) / (before + 1))), strict=True)
+    )
 
 
 def journey_of(facts: Mapping[str, list[Row]], day: date) -> Row:
@@ -231,10 +244,11 @@ def test_feedback_is_the_last_answer_and_those_before(machines, responses):
     check(machines("feedback"), feedback_of, {"responses": responses})
 
 
-@given(subscriptions=rows_of("subscriptions", 10), incidents=rows_of("incidents", 20))
+@given(subscriptions=rows_of("subscriptions", 10), incidents=rows_of("incidents", 20), events=rows_of("events", 40))
 @settings(max_examples=EXAMPLES)
-def test_incidents_touch_those_who_were_there(machines, subscriptions, incidents):
-    check(machines("quality"), quality_of, {"subscriptions": subscriptions, "incidents": incidents})
+def test_incidents_touch_those_who_were_there(machines, subscriptions, incidents, events):
+    facts = {"subscriptions": subscriptions, "incidents": incidents, "events": events}
+    check(machines("quality"), quality_of, facts)
 
 
 @given(tickets=rows_of("tickets", 15), responses=rows_of("responses", 15))

@@ -14,7 +14,8 @@ import ibis.expr.types as ir
 
 from churn.core.contract import DELAY
 from churn.core.windows import days_between, first_visible_date, hours_between
-from churn.features.family import KEY, FamilyTable, FeatureInputs, Measure, is_within
+from churn.features.aftermath import build_use_around
+from churn.features.family import KEY, FamilyTable, FeatureInputs, Measure, aggregate_measures, is_within
 from churn.features.words import describe
 
 FAMILY = "quality"
@@ -26,7 +27,7 @@ def build_quality(inputs: FeatureInputs) -> FamilyTable:
     """Return incident features; grain customer x as-of date, one row per snapshot with an incident in sight.
 
     What began in the observation window counts from the moment it began; what is announced for later counts as ahead
-    once it was announced.
+    once it was announced. With events, use is compared before and after the last of them.
     """
     contact = _contacts(inputs)
     cohort = inputs.snapshots.join(inputs.grid, "as_of_date")
@@ -40,8 +41,12 @@ def build_quality(inputs: FeatureInputs) -> FamilyTable:
     )
     rows = once.mutate(place=ibis.row_number().over(newest_first))
     measures = _measures(inputs, set(contact.columns))
-    table = rows.group_by(*KEY).agg(**{m.feature.name: m.value(rows).cast("float64") for m in measures})
-    return FamilyTable(table, tuple(m.feature for m in measures))
+    built = aggregate_measures(rows, measures)
+    if "events" not in inputs.staged:
+        return built
+    use = build_use_around(inputs, rows.filter(rows.has_begun))
+    table = built.table.left_join(use.table, KEY).drop([f"{k}_right" for k in KEY])
+    return FamilyTable(table, (*built.features, *use.features))
 
 
 def _contacts(inputs: FeatureInputs) -> ir.Table:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import math
+
+import pytest
+
 from tests.builders import features_of, staged_table
 
 DAY = "2024-02-01"
@@ -67,3 +71,34 @@ def test_with_only_kinds_and_starts_there_are_counts_and_days(engine):
     kinds = ("outage", "price_change", "feature_removed", "policy_change", "competitor_launch")
     assert names == {"outage_count_7d", "outage_count_30d", *(f"{kind}_recency_days" for kind in kinds)}
     assert (row["inc_outage_count_7d"], row["inc_outage_recency_days"]) == (1.0, 2.0)
+
+
+class TestUseAround:
+    """The last incident that touched A lies on 30 January: two days after it and two before."""
+
+    EVENTS = """
+    customer_id | occurred_at      | event_type | known_at
+    A           | 2024-01-27 12:00 | use        |
+    A           | 2024-01-28 12:00 | use        |
+    A           | 2024-01-29 12:00 | use        |
+    A           | 2024-01-29 13:00 | use        |
+    A           | 2024-01-30 09:00 | use        | 2024-02-02
+    """
+
+    def use(self, day: str, incidents: str = INCIDENTS) -> tuple[float, ...]:
+        staged = {
+            "incidents": staged_table("incidents", incidents),
+            "subscriptions": staged_table("subscriptions", SUBSCRIPTIONS),
+            "events": staged_table("events", self.EVENTS),
+        }
+        row = features_of(staged, ["quality"], day)["A", day]
+        return tuple(row[f"inc_use_days_{name}"] for name in ("count", "prior", "trend"))
+
+    def test_use_that_breaks_off_shows_as_known_on_the_date(self, engine):
+        assert self.use(DAY) == (0.0, 2.0, pytest.approx(math.log(1 / 3)))
+        assert self.use("2024-02-02") == (1.0, 3.0, pytest.approx(math.log(2 / 4)))
+
+    def test_only_the_last_incident_counts_and_only_with_as_much_time_before_it(self, engine):
+        first = "incident_id | started_at | kind\nI1 | 2023-12-02 | outage"
+        assert self.use("2024-02-01", first) == (0.0, 0.0, 0.0)
+        assert self.use("2024-02-28", first) == (None, None, None), "observed since 30 November"
