@@ -211,13 +211,26 @@ def journey_of(facts: Mapping[str, list[Row]], day: date) -> Row:
 
 
 def texts_of(facts: Mapping[str, list[Row]], day: date) -> Row:
-    tickets = [
-        (t["opened_at"], f"tickets:{t['ticket_id']}", t["text"]) for t in known(facts["tickets"], "opened_at", day)
+    tickets = [t for t in known(facts["tickets"], "opened_at", day) if t["text"] and within(t["opened_at"], day, 30)]
+    answers = [
+        a
+        for a in known(facts["responses"], "answered_at", day)
+        if a["survey"] != "cancellation" and a["text"] and within(a["answered_at"], day, 30)
     ]
-    answers = [a for a in known(facts["responses"], "answered_at", day) if a["survey"] != "cancellation"]
-    told = tickets + [(a["answered_at"], f"responses:{a['response_id']}", a["text"]) for a in answers]
-    lately = sorted(((at, key, text) for at, key, text in told if text and within(at, day, 30)), reverse=True)
-    return {"text_recent_last": " ".join(text for *_, text in lately) or None}
+    told = [(t["opened_at"], f"tickets:{t['ticket_id']}", t["text"]) for t in tickets]
+    told += [(a["answered_at"], f"responses:{a['response_id']}", a["text"]) for a in answers]
+    scores = [("csat", t["csat"]) for t in tickets if is_visible(t["csat_at"], t[DELAY], day)]
+    scores += [(a["survey"], a["score"]) for a in answers]
+
+    def mean(kind: str) -> float | None:
+        given = [score for survey, score in scores if survey == kind and score is not None]
+        return fmean(given) if given else None
+
+    return {
+        "text_recent_last": " ".join(text for *_, text in sorted(told, reverse=True)) or None,
+        "text_csat_mean": mean("csat"),
+        "text_nps_mean": mean("nps"),
+    }
 
 
 @given(events=rows_of("events", 40))

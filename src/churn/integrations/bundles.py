@@ -26,6 +26,7 @@ TRUSTED = [
     "churn.modeling.encoding.PlainNumbers",
     "churn.modeling.encoding.ScaledNumbers",
     "churn.modeling.encoding.signed_log1p",  # in versions registered before ScaledNumbers
+    "churn.modeling.tone.TextTone",
     "churn.modeling.topics.TextTopics",
     "churn.modeling.hazard.TimeToChurn",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",

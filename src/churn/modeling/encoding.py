@@ -12,9 +12,11 @@ from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
+from churn.modeling.tone import TextTone
 from churn.modeling.topics import TextTopics
 
 RARE = 20
+SCORES = ("text_csat_mean", "text_nps_mean")  # what a writer said in numbers: the tone of texts is learned from them
 
 
 def signed_log1p(values: np.ndarray) -> np.ndarray:
@@ -95,9 +97,11 @@ def build_encoder(
     and missing ones as -1; one output column per feature, in the order numbers, categories.
     `linear`: numbers imputed by their median, log-compressed and scaled; categories one-hot and centred, rare ones
     together. Every output has mean zero on the fitted rows, so coefficient times value is its exact contribution.
-    Texts become weights of topics, either way.
+    Texts become weights of topics and a tone, either way.
     """
-    topics = [(f"text:{name}", _topics(encoding), [name]) for name in texts]
+    scores = [name for name in numbers if name in SCORES]
+    topics = [(f"text:{name}", _scaled(TextTopics(), encoding), [name]) for name in texts]
+    topics += [(f"tone:{name}", _scaled(TextTone(), encoding), [name, *scores]) for name in texts]
     if encoding == "trees":
         codes = OrdinalEncoder(
             handle_unknown="use_encoded_value", unknown_value=-1, encoded_missing_value=-1, dtype=np.float32
@@ -114,8 +118,13 @@ def build_encoder(
     )
 
 
-def _topics(encoding: Literal["trees", "linear"]) -> TextTopics | Pipeline:
-    return TextTopics() if encoding == "trees" else make_pipeline(TextTopics(), StandardScaler())
+def _scaled(part: TextTopics | TextTone, encoding: Literal["trees", "linear"]) -> TextTopics | TextTone | Pipeline:
+    return part if encoding == "trees" else make_pipeline(part, StandardScaler())
+
+
+def count_text_outputs(texts: int) -> int:
+    """Return how many outputs an unfitted encoder has for some texts."""
+    return texts * (TextTopics().topics + 1)
 
 
 def build_pipeline(
@@ -134,6 +143,7 @@ def feature_of_output(encoder: ColumnTransformer) -> list[str]:
     numbers, categories = (list(columns) for _, _, columns in encoder.transformers[:2])
     fitted = encoder.named_transformers_["categories"]
     topics = [name for name, part in text_topics(encoder).items() for _ in range(part.topics)]
+    topics += [str(columns[0]) for name, _, columns in encoder.transformers_ if name.startswith("tone:")]
     if not categories or not isinstance(fitted, Pipeline):
         return [*numbers, *categories, *topics]
     widths = _widths(fitted[0])

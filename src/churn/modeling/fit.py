@@ -16,10 +16,9 @@ from churn.core.source import SourceSettings
 from churn.features.catalog import Catalog
 from churn.modeling.bundle import Bundle
 from churn.modeling.calibration import Method, fit_calibrator
-from churn.modeling.encoding import build_pipeline
+from churn.modeling.encoding import build_pipeline, count_text_outputs
 from churn.modeling.follow_up import follow_up, known_by
 from churn.modeling.stopping import choose_tree_count
-from churn.modeling.topics import TextTopics
 from churn.snapshots.splits import Fold
 
 TARGET = "churned"
@@ -114,9 +113,9 @@ def _constrain(estimator: Any, directions: list[int]) -> None:
 
 
 def _directions(catalog: Catalog) -> list[int]:
-    """Return the direction of every output of the encoder for trees; topics of texts may go either way."""
+    """Return the direction of every output of the encoder for trees; topics and tone of texts may go either way."""
     own = [feature.direction for feature in catalog.features if feature.kind != "text"]
-    return [*own, *[0] * (TextTopics().topics * (len(catalog.features) - len(own)))]
+    return [*own, *[0] * count_text_outputs(len(catalog.features) - len(own))]
 
 
 def describe_typical(rows: pd.DataFrame, catalog: Catalog) -> dict[str, Any]:
