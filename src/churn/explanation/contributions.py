@@ -10,6 +10,7 @@ import pandas as pd
 
 from churn.core.errors import DataRefused
 from churn.explanation.horizon import explain_horizon
+from churn.explanation.trees import explain_trees
 from churn.modeling.bundle import Bundle
 from churn.modeling.encoding import feature_of_output
 from churn.modeling.hazard import TimeToChurn
@@ -31,9 +32,9 @@ class Contributions(NamedTuple):
 def explain_rows(bundle: Bundle, features: pd.DataFrame) -> Contributions:
     """Return the contributions of every feature to every row's raw score.
 
-    Trees: exact tree SHAP, LightGBM's own or shap's; for the time to churn see `explain_horizon`. Linear models:
-    coefficient times centred value, which is exact SHAP for independent features. One-hot columns add up to their
-    feature.
+    Trees: exact tree SHAP, LightGBM's (see `explain_trees`) or shap's; for the time to churn see `explain_horizon`.
+    Linear models: coefficient times centred value, which is exact SHAP for independent features. One-hot columns add up
+    to their feature.
 
     Raises
     ------
@@ -47,9 +48,9 @@ def explain_rows(bundle: Bundle, features: pd.DataFrame) -> Contributions:
     pipeline = bundle.pipeline
     model, encoder = pipeline.named_steps["model"], pipeline.named_steps["encode"]
     encoded = np.asarray(encoder.transform(bundle.select(features)), dtype=float)
+    raw = bundle.raw_score(features)
     if hasattr(model, "booster_"):
-        values = np.asarray(model.booster_.predict(encoded, pred_contrib=True), dtype=float)
-        by_output, base = values[:, :-1], float(values[0, -1])
+        by_output, base = explain_trees(model.booster_, encoded, raw)
     elif isinstance(model, TimeToChurn):
         by_output, base = explain_horizon(model, encoded)
     elif type(model).__name__ == "HistGradientBoostingClassifier":
@@ -65,7 +66,6 @@ def explain_rows(bundle: Bundle, features: pd.DataFrame) -> Contributions:
     columns = {name: position for position, name in enumerate(bundle.catalog.names)}
     summed = np.zeros((len(encoded), len(columns)))
     np.add.at(summed.T, [columns[name] for name in owners], by_output.T)
-    raw = bundle.raw_score(features)
     gap = np.abs(summed.sum(axis=1) + base - raw).max(initial=0.0)
     if gap > TOLERANCE * max(1.0, float(np.abs(raw).max(initial=0.0))):
         raise DataRefused(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from churn.explanation.trees import share_out
 from churn.modeling.hazard import TimeToChurn, log_odds_of
 
 POINTS = 8  # of the quadrature; the error is far below the tolerance, and what is left is shared out
@@ -25,13 +26,13 @@ def explain_horizon(model: TimeToChurn, encoded: np.ndarray) -> tuple[np.ndarray
     shares = model.exposures(model.horizon_days)
     by_week = np.stack([model.contributions(encoded, number) for number in range(len(shares))], axis=1)
     base = by_week[..., -1] + model.period_effects_[: len(shares)]
-    values = _share_out(by_week[..., :-2], by_week[..., -2] - model.period_effects_[: len(shares)])
+    values = share_out(by_week[..., :-2], by_week[..., -2] - model.period_effects_[: len(shares)])
     path = values.sum(axis=-1)
     weights = _mean_gradient(base, path, shares)
     summed = np.einsum("rw,rwi->ri", weights, values)
     start = float(log_odds_of(np.logaddexp(0.0, base[:1]) @ shares)[0]) if len(encoded) else 0.0
     missing = log_odds_of(np.logaddexp(0.0, base + path) @ shares) - start - summed.sum(axis=1)
-    return _share_out(summed, missing), start
+    return share_out(summed, missing), start
 
 
 def _mean_gradient(base: np.ndarray, path: np.ndarray, shares: np.ndarray) -> np.ndarray:
@@ -43,9 +44,3 @@ def _mean_gradient(base: np.ndarray, path: np.ndarray, shares: np.ndarray) -> np
         hazard = np.logaddexp(0.0, margin) @ shares
         total += weight * shares / (1 + np.exp(-margin)) / -np.expm1(-hazard)[:, None]
     return total
-
-
-def _share_out(values: np.ndarray, rest: np.ndarray) -> np.ndarray:
-    """Return values with a rest added to each row, shared by absolute weight (evenly where all are zero)."""
-    size = np.abs(values) + np.finfo(float).tiny
-    return np.asarray(values + size / size.sum(axis=-1, keepdims=True) * rest[..., None])
