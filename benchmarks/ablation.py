@@ -15,13 +15,16 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import get_args
 
 import pandas as pd
 
+from churn.core.problem import FamilyName
 from churn.core.settings import ChurnSettings
 from churn.evaluation.ranking import RankedScore
 from churn.features.catalog import Catalog
 from churn.integrations.frames import read_matrix
+from churn.integrations.layers import source_folder
 from churn.modeling.experiment import build_folds
 from churn.modeling.fit import TARGET, fit_bundle
 from churn.simulation.answers import read_truth
@@ -31,6 +34,7 @@ from pipelines.composition import compose
 from pipelines.estimators import build_candidates
 from pipelines.features import ensure_dataset
 
+EVERY = f"features.families=[{','.join(get_args(FamilyName))}]"
 FORMER = ("engagement", "peers", "support", "subscription", "payments", "profile")
 
 
@@ -77,10 +81,10 @@ def measure(name: str, matrix: pd.DataFrame, catalog: Catalog, settings: ChurnSe
 
 def captured_share(rows: pd.DataFrame, settings: ChurnSettings) -> float:
     """Return the model's AUC above chance against the oracle's, over all outcomes that could have been."""
-    folder = settings.paths.data / f"{settings.source.name}_truth"
-    dates = [day.date() for day in sorted(rows["as_of_date"].unique())]
+    folder, tables = settings.paths.data / f"{settings.source.name}_truth", source_folder(settings, "raw")
     truths = [
-        read_truth(folder, day, settings.windows.horizon_days).assign(as_of_date=pd.Timestamp(day)) for day in dates
+        read_truth(folder, tables, day.date(), settings.windows.horizon_days).assign(as_of_date=day)
+        for day in sorted(rows["as_of_date"].unique())
     ]
     both = rows.merge(pd.concat(truths).drop(columns=TARGET), on=["customer_id", "as_of_date"])
     truth = both["true_probability"].to_numpy(float)
@@ -117,9 +121,9 @@ def main(words: list[str]) -> int:
     figures = {}
     with tempfile.TemporaryDirectory() as work:
         if customers:
-            figures["simulated"] = run("simulated", ["experiment=oracle", "features=all"], Path(work), customers)
+            figures["simulated"] = run("simulated", ["experiment=oracle", EVERY], Path(work), customers)
         for name in (word for word in words if not word.isdigit()):
-            figures[name] = run(name, [f"experiment={name}", "features=all"], Path(work))
+            figures[name] = run(name, [f"experiment={name}", EVERY], Path(work))
     print(json.dumps({name: [asdict(line) for line in lines] for name, lines in figures.items()}))
     return 0
 

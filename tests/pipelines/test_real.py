@@ -63,3 +63,17 @@ class TestTelco:
         assert len(rows) == 5
         assert all(1 <= len(row["reasons"]) <= 3 for row in rows)
         assert not {"gender", "senior"} & set(rows[0])
+
+
+@pytest.mark.real
+@_needs("oulad_2013")
+class TestOulad:
+    """Courses of a real university: clicks, deadlines and leaving, on six Fridays of spring and a sample of students."""
+
+    def test_the_audit_finds_nothing_that_looks_ahead(self, place: Demo) -> None:
+        experiment = ("experiment=oulad_2013", "features=all")
+        place.ok("validate", *experiment)
+        dates = "windows.as_of=[{first: 2013-02-22, last: 2013-03-29}]"
+        done = place.ok("audit", *experiment, dates, "audit.customers=400", "audit.dates=1")
+        found = re.search(r"passed: ([\d,]+) values on 1 as-of dates are the same without the future", done.out)
+        assert found is not None and int(found[1].replace(",", "")) > 20_000
