@@ -50,6 +50,10 @@ SCHEMAS: Mapping[str, Mapping[str, pa.DataType]] = {
         "text": _TEXT,
         DELAY: pa.int64(),
     },
+    "obligations": {
+        "obligation_id": _TEXT, "customer_id": _TEXT, "opened_at": _TIME, "due_at": _TIME, "met_at": _TIME,
+        "weight": _NUMBER, "score": _NUMBER, DELAY: pa.int64(),
+    },
     "incidents": {
         "incident_id": _TEXT, "started_at": _TIME, "ended_at": _TIME, "kind": _TEXT, "plan": _TEXT,
         "magnitude": _NUMBER, "announced_at": _TIME,
@@ -68,13 +72,14 @@ SCHEMAS: Mapping[str, Mapping[str, pa.DataType]] = {
 }  # fmt: skip
 KEYS: Mapping[str, str] = {
     "tickets": "ticket_id", "payments": "payment_id", "subscriptions": "subscription_id", "messages": "message_id",
-    "responses": "response_id", "incidents": "incident_id",
+    "responses": "response_id", "incidents": "incident_id", "obligations": "obligation_id",
 }  # fmt: skip
 MAIN_TIME = {
     "events": "occurred_at", "tickets": "opened_at", "payments": "attempted_at", "subscriptions": "started_at",
-    "messages": "sent_at", "responses": "answered_at",
+    "messages": "sent_at", "responses": "answered_at", "obligations": "opened_at",
 }  # fmt: skip
-"""The timestamps that are facts of their own, with what they bring along; a trial's end is planned, so known."""
+"""The timestamps that are facts of their own, with what they bring along; the end of a trial and the day
+something is due are planned, so known."""
 LATER_TIMES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "events": {},
     "payments": {},
@@ -84,6 +89,7 @@ LATER_TIMES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "first_response_at": (), "resolved_at": (), "reopened_at": (), "escalated_at": (), "csat_at": ("csat",),
     },
     "subscriptions": {"ended_at": ("end_reason",), "cancel_requested_at": ()},
+    "obligations": {"met_at": ("score",)},
 }  # fmt: skip
 
 
@@ -222,6 +228,20 @@ def _responses(draw: st.DrawFn) -> Row:
 
 
 @st.composite
+def _obligations(draw: st.DrawFn) -> Row:
+    opened, delay = draw(_WHEN)
+    return {
+        "customer_id": draw(_WHO),
+        "opened_at": opened,
+        "due_at": draw(_MOMENTS),
+        "met_at": draw(_optional(_MOMENTS)),
+        "weight": draw(_optional(st.integers(1, 9).map(float))),
+        "score": draw(_optional(st.integers(0, 100).map(float))),
+        DELAY: delay,
+    }
+
+
+@st.composite
 def _incidents(draw: st.DrawFn) -> Row:
     started, gap = draw(_MINUTES), draw(_LATER)
     return {
@@ -277,6 +297,7 @@ def rows_of(table: str, most: int) -> st.SearchStrategy[list[Row]]:
     one = {
         "events": _events, "tickets": _tickets, "payments": _payments, "subscriptions": _subscriptions,
         "messages": _messages, "responses": _responses, "incidents": _incidents,
+        "obligations": _obligations,
     }[table]()  # fmt: skip
     key = KEYS.get(table)
 
@@ -290,6 +311,7 @@ def companies() -> st.SearchStrategy[Facts]:
     """Return whole companies: customers with versions, and facts of every table."""
     most = {
         "events": 25, "tickets": 8, "payments": 8, "subscriptions": 6, "messages": 8, "responses": 8, "incidents": 6,
+        "obligations": 6,
     }  # fmt: skip
     return st.fixed_dictionaries({"customers": _customers()} | {t: rows_of(t, n) for t, n in most.items()})
 

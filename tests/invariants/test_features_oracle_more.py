@@ -134,6 +134,45 @@ def feedback_of(facts: Mapping[str, list[Row]], day: date) -> Row:
     return out
 
 
+def obligations_of(facts: Mapping[str, list[Row]], day: date) -> Row:
+    told = [o for o in facts["obligations"] if is_visible(o["opened_at"], o[DELAY], day)]
+    mine = [o | {"met_at": o["met_at"] if is_visible(o["met_at"], o[DELAY], day) else None} for o in told]
+    edge = day - timedelta(OBSERVATION_DAYS)
+    mine = [o for o in mine if o["opened_at"].date() >= edge or o["met_at"] is None or o["due_at"].date() >= edge]
+    due = [o for o in mine if o["due_at"] <= midnight(day)]
+    met = sorted((o for o in mine if o["met_at"]), key=lambda o: (o["met_at"], o["due_at"], o["obligation_id"]))
+    missed = [o for o in due if o["met_at"] is None or o["met_at"] >= o["due_at"]]
+    overdue = [o for o in due if o["met_at"] is None]
+    coming = [o for o in mine if o not in due]
+    leads = [(o["due_at"].date() - o["met_at"].date()).days for o in met]
+    scores = [o["score"] for o in met if o["score"] is not None]
+    weights = [o["weight"] for o in overdue if o["weight"] is not None]
+    out: Row = {}
+    for n in WINDOWS_DAYS:
+        ahead = [o for o in coming if (o["due_at"].date() - day).days <= n]
+        out[f"obl_due_count_{n}d"] = len([o for o in due if within_or_today(o["due_at"], day, n)])
+        out[f"obl_missed_count_{n}d"] = len([o for o in missed if within_or_today(o["due_at"], day, n)])
+        out[f"obl_met_count_{n}d"] = len([o for o in met if within(o["met_at"], day, n)])
+        out[f"obl_coming_count_{n}d"] = len(ahead)
+        out[f"obl_coming_open_count_{n}d"] = len([o for o in ahead if o["met_at"] is None])
+    out["obl_overdue_count"] = len(overdue)
+    out["obl_overdue_age_days"] = max((age(o["due_at"], day) for o in overdue), default=0)
+    out["obl_overdue_weight_sum"] = sum(weights)
+    out["obl_missed_ratio"] = len(missed) / len(due) if due else None
+    out["obl_due_recency_days"] = min([age(o["due_at"], day) for o in due] + [REACH])
+    out["obl_met_recency_days"] = min([age(o["met_at"], day) for o in met] + [REACH])
+    out["obl_to_next_days"] = min(((o["due_at"].date() - day).days for o in coming), default=None)
+    out["obl_lead_days_mean"], out["obl_lead_days_last"] = (fmean(leads), leads[-1]) if leads else (None, None)
+    out["obl_score_mean"] = fmean(scores) if scores else None
+    out["obl_score_last"] = met[-1]["score"] if met else None
+    return out
+
+
+def within_or_today(at: Any, day: date, days: int) -> bool:
+    """Return whether a planned time lies in the days before the date, or at its very instant."""
+    return at == midnight(day) or within(at, day, days)
+
+
 def quality_of(facts: Mapping[str, list[Row]], day: date) -> Row:
     held = [s for s in facts["subscriptions"] if is_visible(s["started_at"], s[DELAY], day)]
 
@@ -255,6 +294,12 @@ def test_messages_are_what_reading_each_gives(machines, messages):
 @settings(max_examples=EXAMPLES)
 def test_feedback_is_the_last_answer_and_those_before(machines, responses):
     check(machines("feedback"), feedback_of, {"responses": responses})
+
+
+@given(obligations=rows_of("obligations", 25))
+@settings(max_examples=EXAMPLES)
+def test_obligations_are_what_ticking_them_off_gives(machines, obligations):
+    check(machines("obligations"), obligations_of, {"obligations": obligations})
 
 
 @given(subscriptions=rows_of("subscriptions", 10), incidents=rows_of("incidents", 20), events=rows_of("events", 40))

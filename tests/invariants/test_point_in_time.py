@@ -36,8 +36,8 @@ from tests.invariants.facts import (
 )
 
 FAMILIES = (
-    "engagement", "rhythm", "seats", "support", "messages", "feedback", "quality", "subscription", "journey",
-    "payments", "profile", "texts",
+    "engagement", "rhythm", "seats", "support", "messages", "feedback", "quality", "obligations", "subscription",
+    "journey", "payments", "profile", "texts",
 )  # fmt: skip
 CALENDAR = (
     "sub_to_renewal_days",

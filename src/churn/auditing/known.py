@@ -19,9 +19,13 @@ COMPANIONS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "subscriptions": {"ended_at": ("end_reason",)},
     "tickets": {"csat_at": ("csat",)},
     "interventions": {"outcome_at": ("outcome",)},
+    "obligations": {"met_at": ("score",)},
 }
 """Timestamps that are planned: known with their row, wherever they lie."""
-PLANNED: Mapping[str, tuple[str, ...]] = {"subscriptions": ("trial_ends_at", "discount_ends_at")}
+PLANNED: Mapping[str, tuple[str, ...]] = {
+    "subscriptions": ("trial_ends_at", "discount_ends_at"),
+    "obligations": ("due_at",),
+}
 
 
 def midnight(as_of: date) -> ir.Scalar:

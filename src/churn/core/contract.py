@@ -194,6 +194,23 @@ _TABLES = (
         ),
     ),
     TableContract(
+        "obligations",
+        "one row per obligation: something a customer has to do before `due_at`",
+        ("obligation_id",),
+        "opened_at",
+        (
+            _id("obligation_id"),
+            _id("customer_id"),
+            _time("opened_at", True),
+            _time("due_at", True),
+            _time("met_at"),
+            _number("weight", 0),
+            _number("score", -1e12),
+            _time("known_at"),
+        ),
+        intervals=(("opened_at", "due_at"),),
+    ),
+    TableContract(
         "incidents",
         "one row per company-wide change",
         ("incident_id",),

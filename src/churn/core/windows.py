@@ -150,6 +150,11 @@ def days_before_expression(day: Any, days: int) -> Any:
     return day - ibis.interval(days=days)
 
 
+def days_after_expression(day: Any, days: int) -> Any:
+    """Return the Ibis date `days` after an Ibis date."""
+    return day + ibis.interval(days=days)
+
+
 def next_anniversary(start: Any, every_months: Any, day: Any) -> tuple[Any, Any]:
     """Return the first anniversary of `start` on or after `day`, and how many anniversaries lie before it.
 

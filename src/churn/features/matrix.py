@@ -21,6 +21,7 @@ from churn.features.feedback import build_feedback
 from churn.features.groups import build_in_groups, customer_groups
 from churn.features.journey import build_journey
 from churn.features.messages import build_messages
+from churn.features.obligations import build_obligations
 from churn.features.payments import build_payments
 from churn.features.peers import build_peers
 from churn.features.pricing import build_pricing
@@ -58,6 +59,7 @@ FAMILIES: Mapping[str, Family] = {
     "messages": Family(("messages",), build_messages),
     "feedback": Family(("responses.score",), build_feedback),
     "quality": Family(("incidents",), build_quality),
+    "obligations": Family(("obligations.met_at",), build_obligations),
     "texts": Family((), build_texts),
     "subscription": Family(("subscriptions",), build_subscription),
     "journey": Family(("subscriptions",), build_journey),

@@ -8,10 +8,10 @@ TABLES = list(CONTRACT.values())
 IDS = [table.name for table in TABLES]
 
 
-def test_the_nine_tables_of_the_contract_are_there():
+def test_the_ten_tables_of_the_contract_are_there():
     assert set(CONTRACT) == {
         "customers", "subscriptions", "events", "tickets", "payments", "messages", "responses", "incidents",
-        "interventions",
+        "interventions", "obligations",
     }  # fmt: skip
 
 

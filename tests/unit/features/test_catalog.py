@@ -77,6 +77,8 @@ def test_every_feature_of_every_family_is_named_worded_and_speaks_for_a_cause(en
         "messages": {"message_id": "M", "customer_id": a, "sent_at": day, "opened_at": None, "clicked_at": None,
                      "unsubscribed_at": None},
         "responses": {"response_id": "R", "customer_id": a, "answered_at": day, "survey": "nps", "score": 3.0},
+        "obligations": {"obligation_id": "O", "customer_id": a, "opened_at": day, "due_at": day, "met_at": None,
+                        "weight": 1.0, "score": None},
         "incidents": {"incident_id": "I", "started_at": day, "ended_at": None, "kind": "outage", "plan": None,
                       "magnitude": 1.0, "announced_at": None},
         "payments": {"payment_id": "P", "customer_id": a, "attempted_at": day, "amount": 1.0, "status": "failed",
