@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -85,12 +86,14 @@ def fit_bundle(
     ordered = Catalog([used[name] for name in (*numbers, *used.categories, *texts)])
     pipeline = build_pipeline(candidate.encoding, numbers, used.categories, clone(candidate.estimator), texts)
     rows, target = matrix.loc[fold.fit], matrix.loc[fold.fit, TARGET].to_numpy(dtype=int)
+    known_on = None
     if getattr(candidate.estimator, "needs_follow_up", False):
-        target = follow_up(rows, problem["windows"]["lead_days"], known_by(matrix, fold))
+        known_on = partial(follow_up, lead_days=problem["windows"]["lead_days"])
+        target = known_on(rows, until=known_by(matrix, fold))
     if candidate.monotone:
         _constrain(pipeline["model"], _directions(ordered))
     if candidate.stopping_rounds is not None:
-        chosen = choose_tree_count(pipeline, rows, target, candidate.stopping_rounds)
+        chosen = choose_tree_count(pipeline, rows, target, candidate.stopping_rounds, known_on)
         pipeline["model"].set_params(**chosen)
     pipeline.fit(rows[ordered.names], target)
     seen = fold.fit | fold.calibrate

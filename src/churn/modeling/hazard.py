@@ -88,6 +88,7 @@ class TimeToChurn(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """
 
     needs_follow_up = True
+    tree_count = "leaving__n_estimators"
 
     def __init__(
         self,
@@ -109,18 +110,38 @@ class TimeToChurn(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.monotone_constraints = monotone_constraints
         self.random_state = random_state
 
-    def fit(self, inputs: np.ndarray, followed: np.ndarray) -> TimeToChurn:
-        """Fit on encoded inputs (rows, columns) and what followed them (rows, 3), as `expand_periods` takes it."""
+    def fit(self, inputs: np.ndarray, followed: np.ndarray, **watching: Any) -> TimeToChurn:
+        """Fit on encoded inputs (rows, columns) and what followed them (rows, 3), as `expand_periods` takes it.
+
+        Parameters
+        ----------
+        watching
+            For LightGBM's own `fit` of the hazard. `eval_X` and `eval_y`, later rows and what followed them, are
+            expanded as the others are.
+        """
         inputs = np.asarray(inputs, dtype=np.float32)
-        periods = self._sampled(expand_periods(followed, self.period_days, self._periods_for(self._furthest())))
+        expanded, outcome = self._expanded(inputs, followed)
         self.classes_ = np.array([0, 1])
-        expanded = _with_period(inputs[periods.row], periods.number)
         limits = self.monotone_constraints
         constrained = {} if limits is None else {"monotone_constraints": [*limits, 0]}
-        self.leaving_ = clone(self.leaving).set_params(**constrained).fit(expanded, periods.outcome > 0)
+        if "eval_X" in watching:
+            later, followed_later = np.asarray(watching["eval_X"], dtype=np.float32), watching["eval_y"]
+            expanded_later, outcome_later = self._expanded(later, followed_later)
+            watching |= {"eval_X": expanded_later, "eval_y": outcome_later > 0}
+        self.leaving_ = clone(self.leaving).set_params(**constrained).fit(expanded, outcome > 0, **watching)
         self.period_effects_ = self._measure_periods(inputs)
-        self._fit_kind(expanded[periods.outcome > 0], periods.outcome[periods.outcome > 0] == INVOLUNTARY)
+        self._fit_kind(expanded[outcome > 0], outcome[outcome > 0] == INVOLUNTARY)
         return self
+
+    @property
+    def best_iteration_(self) -> int:
+        """Number of trees of the hazard after which rows that were watched no longer improved."""
+        return int(self.leaving_.best_iteration_)
+
+    def _expanded(self, inputs: np.ndarray, followed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return person-periods as inputs (the number of the period last) and what happened in each."""
+        periods = self._sampled(expand_periods(followed, self.period_days, self._periods_for(self._furthest())))
+        return _with_period(inputs[periods.row], periods.number), periods.outcome
 
     def contributions(self, inputs: np.ndarray, number: int) -> np.ndarray:
         """Return contributions to the log-odds of one period, shape (rows, columns + 2): inputs, period, base."""

@@ -6,6 +6,7 @@ week it swung between 30 and 300 from fold to fold); then a fixed, modest number
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -34,33 +35,46 @@ def later_rows(rows: pd.DataFrame) -> np.ndarray:
     return rows["as_of_date"].isin(held).to_numpy()
 
 
-def choose_tree_count(pipeline: Pipeline, rows: pd.DataFrame, target: np.ndarray, patience: int) -> dict[str, Any]:
+def choose_tree_count(
+    pipeline: Pipeline,
+    rows: pd.DataFrame,
+    target: np.ndarray,
+    patience: int,
+    known_on: Callable[..., np.ndarray] | None = None,
+) -> dict[str, Any]:
     """Return the estimator parameters with the number of trees that later rows ask for.
 
     Parameters
     ----------
     pipeline
-        Unfitted `encode` -> `model`, a LightGBM classifier whose `n_estimators` is the most that may be grown.
+        Unfitted `encode` -> `model`: a LightGBM classifier, or one made of them that names its `tree_count`. Its number
+        of trees is the most that may be grown.
     rows
         Fit rows: `customer_id`, `as_of_date` and the features.
     target
-        Outcome of 0 and 1, shape (rows,).
+        Outcome of 0 and 1, shape (rows,); or what followed, shape (rows, 3), see `follow_up`.
     patience
         Rounds without improvement of the log loss after which growing stops.
+    known_on
+        The target of rows as it was known on a date. Where customers are followed for long, the earlier rows would else
+        have seen what the later ones are watched for.
     """
     from lightgbm import early_stopping
 
-    held = later_rows(rows)
-    if min(target[held].sum(), (1 - target[held]).sum()) < LEAST_POSITIVES:
-        return {"n_estimators": MODEST_TREES}
-    trial = clone(pipeline)
+    held, parameter = later_rows(rows), getattr(pipeline["model"], "tree_count", "n_estimators")
+    leaves = target[held] if target.ndim == 1 else target[held, -1] > 0
+    if min(leaves.sum(), (1 - leaves).sum()) < LEAST_POSITIVES:
+        return {parameter: MODEST_TREES}
+    trial, dates = clone(pipeline), rows["as_of_date"]
+    is_later = known_on is not None and dates[held].min() > dates[~held].max()
+    before = known_on(rows[~held], until=dates[held].min()) if known_on and is_later else target[~held]
     earlier = trial["encode"].fit_transform(rows[~held])
     model = trial["model"].fit(
         earlier,
-        target[~held],
+        before,
         eval_X=trial["encode"].transform(rows[held]),
         eval_y=target[held],
         eval_metric="binary_logloss",
         callbacks=[early_stopping(patience, verbose=False)],
     )
-    return {"n_estimators": max(LEAST_TREES, round(model.best_iteration_ * GROWTH))}
+    return {parameter: max(LEAST_TREES, round(model.best_iteration_ * GROWTH))}

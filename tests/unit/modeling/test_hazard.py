@@ -4,7 +4,7 @@ from functools import cache
 
 import numpy as np
 import pytest
-from lightgbm import LGBMClassifier
+from lightgbm import LGBMClassifier, early_stopping
 
 from churn.explanation.horizon import explain_horizon
 from churn.modeling.calibration import sigmoid
@@ -146,6 +146,26 @@ class TestContributions:
         together, alone = explain_horizon(_fitted(), GROUPS), explain_horizon(_fitted(), GROUPS[:1])
         assert together[1] == alone[1]
         assert together[0][0] == pytest.approx(alone[0][0])
+
+
+class TestWatching:
+    @staticmethod
+    def _grown(rows: int, seed: int) -> TimeToChurn:
+        trees = {"num_leaves": 8, "min_child_samples": 50, "n_jobs": 1, "verbose": -1, "random_state": 0}
+        model = TimeToChurn(LGBMClassifier(n_estimators=400, **trees), LGBMClassifier(**trees), 30)
+        later = _simulate(4000, seed=seed)
+        return model.fit(
+            *_simulate(rows), eval_X=later[0], eval_y=later[1], eval_metric="binary_logloss",
+            callbacks=[early_stopping(20, verbose=False)],
+        )  # fmt: skip
+
+    def test_growing_stops_when_the_hazard_of_later_rows_no_longer_improves(self) -> None:
+        grown = self._grown(4000, seed=3)
+        assert 1 <= grown.best_iteration_ < 400
+
+    def test_the_number_of_trees_is_a_parameter_of_its_hazard(self) -> None:
+        chosen = _model().set_params(**{TimeToChurn.tree_count: 7}).fit(*_simulate(2000))
+        assert chosen.leaving_.booster_.num_trees() == 7
 
 
 def test_log_odds_of_a_cumulative_hazard() -> None:

@@ -5,6 +5,7 @@ import pandas as pd
 from lightgbm import LGBMClassifier
 
 from churn.modeling.encoding import build_pipeline
+from churn.modeling.hazard import TimeToChurn
 from churn.modeling.stopping import LEAST_TREES, MODEST_TREES, choose_tree_count, later_rows
 from tests.unit.modeling.toys import CATALOG, DATES, make_matrix
 
@@ -38,3 +39,21 @@ def test_where_watching_is_not_possible_a_modest_number_is_taken() -> None:
     matrix = make_matrix(20)
     target = np.where(matrix["as_of_date"] == DATES[-1], 0, matrix["churned"])
     assert choose_tree_count(_pipeline(), matrix, target, patience=10) == {"n_estimators": MODEST_TREES}
+
+
+def test_what_followed_the_earlier_rows_is_cut_where_the_later_ones_begin() -> None:
+    matrix = make_matrix(2000)
+    leaves = matrix["churned"].to_numpy()
+    followed = np.column_stack([np.full(len(matrix), 40.0), np.where(leaves, 3.0, np.nan), leaves])
+    asked: list[tuple[pd.Timestamp, pd.Timestamp]] = []
+
+    def known_on(rows: pd.DataFrame, until: pd.Timestamp) -> np.ndarray:
+        asked.append((rows["as_of_date"].max(), until))
+        return followed[rows.index]
+
+    trees = LGBMClassifier(n_estimators=200, n_jobs=1, verbose=-1, random_state=0)
+    pipeline = build_pipeline("trees", NUMBERS, CATALOG.categories, TimeToChurn(trees, trees, 30))
+    chosen = choose_tree_count(pipeline, matrix, followed, 10, known_on)
+    assert list(chosen) == ["leaving__n_estimators"]
+    assert LEAST_TREES <= chosen["leaving__n_estimators"] <= 220
+    assert asked == [(pd.Timestamp(DATES[-2]), pd.Timestamp(DATES[-1]))]
