@@ -61,10 +61,21 @@ def tables(engine: Engine, settings: ChurnSettings) -> dict[str, ir.Table]:
     for name in ("events", "tickets", "payments", "messages", "responses"):
         late = staged[name].customer_id.right(1).isin(("1", "2"))
         staged[name] = staged[name].mutate(**{DELAY: ibis.ifelse(late, 5 * 86_400_000_000, 0).cast("int64")}).cache()
+    staged["obligations"] = invoices_of(staged["payments"]).cache()
     people = staged["customers"].mutate(valid_from=ibis.null("timestamp(6)"))
     moved = people.mutate(valid_from=people.signed_up_at + 200 * day, seats=people.seats + 1)
     staged["customers"] = people.union(moved).cache()
     return staged
+
+
+def invoices_of(payments: ir.Table) -> ir.Table:
+    """Return an obligation for every payment: known a week before it, due three days after, met by what succeeds."""
+    day = ibis.interval(days=1)
+    met_at = ibis.ifelse(payments.status == "succeeded", payments.attempted_at, ibis.null("timestamp(6)"))
+    return payments.select(
+        DELAY, "customer_id", obligation_id="payment_id", opened_at=payments.attempted_at - 7 * day,
+        due_at=payments.attempted_at + 3 * day, met_at=met_at, weight=payments.amount, score=payments.amount,
+    )  # fmt: skip
 
 
 def audited(tables: Tables, settings: ChurnSettings, *families: str) -> Rebuilds:
