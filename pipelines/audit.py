@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -22,6 +23,7 @@ from churn.integrations.interrupts import interruptible
 from churn.integrations.layers import Layer, dataset_key, open_tables, read_staged
 from churn.integrations.rebuilds import rebuild, sample_customers
 from churn.integrations.results import StageResult
+from churn.integrations.rollups import open_rollup
 from churn.integrations.source_cuts import cut_source
 from churn.integrations.tracking import stage_run
 from churn.integrations.workplace import layer_engine
@@ -74,7 +76,8 @@ def _audit(
 ) -> Findings:
     with result.timed("rebuild"):
         tables = sample_customers(open_tables(engine, staged), settings.audit)
-        rebuilds = rebuild(tables, settings)
+        rollup = open_rollup(engine, staged, settings)
+        rebuilds = rebuild(tables, settings, rollup and replace(rollup, customers=tables["customers"]))
     differences, notes = [rebuilds.differences], list[str]()
     if settings.audit.source:
         with result.timed("source"):

@@ -69,8 +69,9 @@ FamilyName = Literal[
 
 
 class FeatureSettings(StrictSettings):
-    """Which families of features are built, over which look-back windows."""
+    """Which families of features are built, over which look-back windows, and how their sums of events are had."""
 
+    mode: Literal["full", "incremental"] = "full"
     families: list[FamilyName]
     windows_days: Annotated[list[PositiveDays], Field(min_length=1)]
     event_types: list[str] = []

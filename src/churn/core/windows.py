@@ -14,6 +14,8 @@ from typing import Any
 
 import ibis
 
+EPOCH = date(1970, 1, 1)
+
 
 @dataclass(frozen=True)
 class OutcomeWindow:
@@ -114,6 +116,63 @@ def segment_days(segments: Iterable[Segment]) -> list[tuple[date, int]]:
         for segment in segments
         for offset in range((segment.end - segment.start).days)
     ]
+
+
+@dataclass(frozen=True, order=True)
+class Block:
+    """A stretch of `days` days from `first` on."""
+
+    first: date
+    days: int
+
+    @property
+    def last(self) -> date:
+        """Its last day."""
+        return self.first + timedelta(days=self.days - 1)
+
+    def dates(self) -> list[date]:
+        """Return its days, ascending."""
+        return [self.first + timedelta(days=offset) for offset in range(self.days)]
+
+    def halves(self) -> tuple[Block, Block]:
+        """Return the two blocks of half its length."""
+        half = self.days // 2
+        return Block(self.first, half), Block(self.first + timedelta(days=half), half)
+
+
+def cover_segments(segments: Iterable[Segment], longest_days: int) -> tuple[Block, ...]:
+    """Return the fewest blocks of 1, 2, 4, ... days that cover each segment and reach across none of its edges.
+
+    A block begins where the number of the day (from 1970) is a multiple of its length, so that whatever is covered,
+    blocks are the same ones, and each of them is two of half its length.
+
+    Parameters
+    ----------
+    longest_days
+        Length of the longest blocks, a power of two.
+
+    Examples
+    --------
+    >>> [(b.first.day, b.days) for b in cover_segments([Segment(0, date(2024, 1, 1), date(2024, 1, 10))], 4)]
+    [(1, 1), (2, 4), (6, 4)]
+    """
+    blocks = []
+    for segment in segments:
+        day = segment.start
+        while day < segment.end:
+            length = longest_days
+            while (day - EPOCH).days % length or length > (segment.end - day).days:
+                length //= 2
+            blocks.append(Block(day, length))
+            day += timedelta(days=length)
+    return tuple(blocks)
+
+
+def is_within_days(timestamp: Any, start: date, end: date) -> Any:
+    """Return whether an Ibis timestamp lies in `[start, end)`."""
+    return (timestamp >= ibis.literal(start).cast("timestamp(6)")) & (
+        timestamp < ibis.literal(end).cast("timestamp(6)")
+    )
 
 
 def first_visible_date(timestamp: Any, delay_us: Any) -> Any:

@@ -12,7 +12,8 @@ import ibis.expr.types as ir
 from churn.core.source import EventTypeSettings
 from churn.features.catalog import Feature
 from churn.features.family import FamilyTable, FeatureInputs, Measure
-from churn.features.segments import Lookback, mark_days, plan_segments, sum_segments
+from churn.features.rollup import SUMS
+from churn.features.segments import Lookback, SegmentPlan, mark_days, plan_segments, sum_segments
 from churn.features.words import describe, describe_kind, slugs_of
 
 FAMILY, TABLE = "engagement", "events"
@@ -21,18 +22,24 @@ TAKEN = ("activity", "active_days", "active_days_pace", "events", "types")
 
 def build_engagement(inputs: FeatureInputs) -> FamilyTable:
     """Return engagement features; grain customer x as-of date, for customers with an event in sight."""
-    windows = sorted(inputs.settings.windows_days)
-    lookbacks = [Lookback(f"in_{days}", days) for days in windows]
-    lookbacks += [Lookback(f"before_{days}", 2 * days, days) for days in _with_prior(windows, inputs.observation_days)]
-    plan = plan_segments(inputs.as_of_dates, lookbacks, inputs.observation_days)
+    plan, windows = plan_engagement(inputs), sorted(inputs.settings.windows_days)
     event_types = inputs.settings.event_types
     value_types = inputs.settings.value_types or []
-    sums = sum_segments(mark_days(inputs.staged[TABLE], plan), plan, event_types, value_types)
+    facts = inputs.staged[SUMS] if SUMS in inputs.staged else mark_days(inputs.staged[TABLE], plan)
+    sums = sum_segments(facts, plan, event_types, value_types)
     measures = _measures(inputs, windows, event_types)
     table = sums.select(
         "customer_id", "as_of_date", **{m.feature.name: m.value(sums).cast("float64") for m in measures}
     )
     return FamilyTable(table, tuple(m.feature for m in measures))
+
+
+def plan_engagement(inputs: FeatureInputs) -> SegmentPlan:
+    """Return how time is cut for the dates and windows asked for."""
+    windows = sorted(inputs.settings.windows_days)
+    lookbacks = [Lookback(f"in_{days}", days) for days in windows]
+    lookbacks += [Lookback(f"before_{days}", 2 * days, days) for days in _with_prior(windows, inputs.observation_days)]
+    return plan_segments(inputs.as_of_dates, lookbacks, inputs.observation_days)
 
 
 def _with_prior(windows: Sequence[int], observation_days: int) -> list[int]:

@@ -12,7 +12,7 @@ import ibis.expr.types as ir
 
 from churn.core.contract import DELAY
 from churn.core.errors import DataRefused
-from churn.core.problem import FeatureSettings
+from churn.core.problem import FamilyName, FeatureSettings
 from churn.core.windows import first_visible_date
 from churn.features.catalog import Catalog, Feature
 from churn.features.engagement import build_engagement
@@ -104,8 +104,7 @@ def build_features(inputs: FeatureInputs) -> FeatureTable:
 
 def _build_families(inputs: FeatureInputs) -> tuple[list[FamilyTable], tuple[str, ...]]:
     """Return the configured families in their order, and the names of those for which something is not there."""
-    wanted = inputs.settings.families
-    bases = {base for name in wanted if name in DERIVED for base in (*DERIVED[name].bases, *DERIVED[name].extras)}
+    wanted, bases = inputs.settings.families, _bases(inputs.settings)
     groups = customer_groups(inputs.snapshots, inputs.rows_per_group) if inputs.rows_per_group else ()
     built: dict[str, FamilyTable] = {}
     for name, family in FAMILIES.items():
@@ -120,6 +119,16 @@ def _build_families(inputs: FeatureInputs) -> tuple[list[FamilyTable], tuple[str
     for name in off:
         log.info("features: the family '%s' is switched off, what it needs is not there", name)
     return [built[name] for name in wanted if name not in off], off
+
+
+def is_built(family: FamilyName, settings: FeatureSettings) -> bool:
+    """Return whether a family over staged tables is wanted, or needed by one that is."""
+    return family in settings.families or family in _bases(settings)
+
+
+def _bases(settings: FeatureSettings) -> set[str]:
+    derived = [DERIVED[name] for name in settings.families if name in DERIVED]
+    return {base for family in derived for base in (*family.bases, *family.extras)}
 
 
 def _is_there(need: str, staged: Mapping[str, ir.Table]) -> bool:

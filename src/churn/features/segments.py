@@ -4,9 +4,6 @@ Each event belongs to one disjoint segment; a window of a date is a union of seg
 customer and segment, and the segments are summed per date and window, multiplied by 0/1 membership flags. Active days
 are bits, one a day, joined by OR: a day seen twice is one day. A fact that became known late joins a date only from the
 first as-of date on that sees it.
-
-Counts and sums are float64: whole numbers in it add up exactly, and values are put on a binary grid first
-(`exact_value`), so that no sum depends on the order of rows or on how they were grouped before.
 """
 
 from __future__ import annotations
@@ -19,11 +16,19 @@ import ibis
 import ibis.expr.types as ir
 
 from churn.core.contract import DELAY
-from churn.core.windows import Segment, cut_segments, days_before, days_between, first_visible_date, segment_days
+from churn.core.windows import (
+    EPOCH,
+    Segment,
+    cut_segments,
+    days_before,
+    days_between,
+    first_visible_date,
+    is_within_days,
+    segment_days,
+)
+from churn.features.sums import exact_value, merge_sums, sum_facts
 
 WORD_DAYS = 60  # days held in the bits of one int64; below 63, so that no sign bit is ever touched
-EPOCH = date(1970, 1, 1)
-GRID = 2.0**20  # steps per unit of an event's value
 
 
 @dataclass(frozen=True)
@@ -108,27 +113,14 @@ def plan_segments(as_of_dates: Sequence[date], lookbacks: Sequence[Lookback], re
     return SegmentPlan(dates, tuple(lookbacks), cut_segments(dates, edges), reach_days)
 
 
-def exact_value(value: ir.NumericValue) -> ir.NumericValue:
-    """Return values on a grid of 2**-20, so that sums are exact below 2**33 (whole numbers: below 2**53).
-
-    Floating point numbers on one grid add up without rounding, so in any order to the same bits.
-    """
-    return (value * GRID).round().cast("float64") / GRID
-
-
 def mark_days(events: ir.Table, plan: SegmentPlan) -> ir.Table:
-    """Return `customer_id`, `event_type`, `day`, `late_from` and `value` of each event.
+    """Return `customer_id`, `event_type`, `day`, `late_from` and `value` of the events on days that a window covers.
 
     `late_from` is the first date on which a fact counts, null where that is the day after it, as for most; then no
     arithmetic of instants is needed.
-
-    Only the days that some window covers are read.
     """
     first, last = plan.segments[0].start, plan.segments[-1].end
-    covered = events.filter(
-        events.occurred_at >= ibis.literal(first).cast("timestamp(6)"),
-        events.occurred_at < ibis.literal(last).cast("timestamp(6)"),
-    )
+    covered = events.filter(is_within_days(events.occurred_at, first, last))
     visible_from = first_visible_date(covered.occurred_at, covered[DELAY]).cast("date")
     return covered.select(
         "customer_id",
@@ -153,7 +145,7 @@ def sum_segments(
     Parameters
     ----------
     facts
-        What `mark_days` returns, or sums of it by all its keys with `events`, the number summed.
+        What `mark_days` returns, or sums of it over stretches of days that no window edge cuts (`rollup`).
     """
     counts = _per_segment(facts, plan, event_types, value_types)
     sums = [c for c in counts.columns if c.startswith(("events", "n", "v"))]
@@ -178,23 +170,10 @@ def _per_segment(
     """Return one row per customer, segment and first date that sees it."""
     placed = facts.join(plan.calendar(), "day")
     placed = placed.mutate(seen_from=plan.first_seen(placed))
-    is_type = [placed.event_type == name for name in event_types]
-
-    def count(where: ir.BooleanValue | None = None) -> ir.NumericValue:
-        return placed.events.sum(where=where) if "events" in placed.columns else placed.count(where=where)
-
-    return placed.group_by("customer_id", "segment_id", "seen_from").agg(
-        events=count().cast("float64"),
-        last=placed.day_number.max(),
-        day_bits=placed.day_bit.bit_or(),
-        **{f"n{i}": count(match).cast("float64").fill_null(0.0) for i, match in enumerate(is_type)},
-        **{
-            f"v{i}": placed["value"].sum(where=is_type[i]).fill_null(0.0)
-            for i, name in enumerate(event_types)
-            if name in value_types
-        },
-        **{f"last{i}": match.ifelse(placed.day_number, 0).max() for i, match in enumerate(is_type)},
-    )
+    keys = ("customer_id", "segment_id", "seen_from")
+    if "day_bits" in facts.columns:
+        return merge_sums(placed.mutate(day_bits=placed.day_bits * placed.day_bit), keys)
+    return sum_facts(placed, keys, event_types, value_types)
 
 
 def _covers(look: Lookback, day: date, segment: Segment) -> bool:

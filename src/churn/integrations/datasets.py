@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -17,12 +17,15 @@ from churn.core.settings import ChurnSettings
 from churn.core.strict import build_settings
 from churn.features.attributes import attributes_beside
 from churn.features.catalog import Catalog
+from churn.features.engagement import plan_engagement
 from churn.features.family import FeatureInputs
 from churn.features.flat import describe_flat, flat_labels
-from churn.features.matrix import FeatureTable, build_features, complete_settings, join_matrix
+from churn.features.matrix import FeatureTable, build_features, complete_settings, is_built, join_matrix
+from churn.features.rollup import SUMS
 from churn.integrations.engine import Engine
 from churn.integrations.frames import to_frame
 from churn.integrations.layers import ATTRIBUTES, Layer, open_tables
+from churn.integrations.rollups import Rollup, open_rollup
 from churn.snapshots.cohort import EXCLUDED, build_candidates, build_snapshots
 from churn.snapshots.coverage import measure_coverage
 from churn.snapshots.grid import check_as_of_date, choose_as_of_dates, grid_table
@@ -85,7 +88,7 @@ def build_point_in_time_dataset(engine: Engine, staged: Layer, settings: ChurnSe
     dates = choose_as_of_dates(coverage, settings.windows, settings.label)
     candidates = candidates_on(tables, dates, settings).cache()
     snapshots = build_snapshots(candidates).cache()
-    built, settings = features_on(tables, snapshots, dates, settings)
+    built, settings = features_on(tables, snapshots, dates, settings, open_rollup(engine, staged, settings))
     features = built.table.cache()
     grid = grid_table(dates, settings.windows, settings.label)
     labels = build_labels(tables, snapshots, grid, settings.label, coverage.end).cache()
@@ -116,9 +119,16 @@ def candidates_on(tables: Mapping[str, ir.Table], dates: Sequence[date], setting
 
 
 def features_on(
-    tables: Mapping[str, ir.Table], snapshots: ir.Table, dates: tuple[date, ...], settings: ChurnSettings
+    tables: Mapping[str, ir.Table],
+    snapshots: ir.Table,
+    dates: tuple[date, ...],
+    settings: ChurnSettings,
+    rollup: Rollup | None = None,
 ) -> tuple[FeatureTable, ChurnSettings]:
-    """Return the features of snapshots on dates, and the settings with the event types that were found."""
+    """Return the features of snapshots on dates, and the settings with the event types that were found.
+
+    With a rollup, events are not summed again, but taken from it.
+    """
 
     def inputs(of: ChurnSettings) -> FeatureInputs:
         grid = grid_table(dates, of.windows, of.label)
@@ -128,7 +138,12 @@ def features_on(
         )  # fmt: skip
 
     chosen = settings.model_copy(update={"features": complete_settings(inputs(settings))})
-    return build_features(inputs(chosen)), chosen
+    complete = inputs(chosen)
+    if rollup is not None and is_built("engagement", chosen.features):
+        kinds = chosen.features.event_types, chosen.features.value_types or []
+        sums = rollup.sums(plan_engagement(complete), *kinds)
+        complete = complete if sums is None else replace(complete, staged={**tables, SUMS: sums})
+    return build_features(complete), chosen
 
 
 def _groups(customers: ir.Table, settings: ChurnSettings) -> ir.Table | None:
@@ -186,12 +201,15 @@ def rows_to_score(engine: Engine, staged: Layer, settings: ChurnSettings, bundle
     if settings.source.kind == "flat":
         return _flat_rows_to_score(tables["matrix"], settings)
     problem = build_settings(Problem, bundle.problem)
-    as_trained = settings.model_copy(update={name: getattr(problem, name) for name in Problem.model_fields})
+    features = problem.features.model_copy(update={"mode": settings.features.mode})  # how, not what: of this night
+    as_trained = settings.model_copy(
+        update={name: getattr(problem, name) for name in Problem.model_fields} | {"features": features}
+    )
     coverage = measure_coverage(tables, settings.source)
     as_of = wanted_date(settings, coverage.end)
     check_as_of_date(as_of, coverage)
     snapshots = build_snapshots(candidates_on(tables, (as_of,), as_trained)).cache()
-    built, _ = features_on(tables, snapshots, (as_of,), as_trained)
+    built, _ = features_on(tables, snapshots, (as_of,), as_trained, open_rollup(engine, staged, as_trained))
     require_same_features(built.catalog, bundle.catalog)
     beside = attributes_beside(tables["customers"], settings.source, snapshots, roles=("segment",))
     rows = built.table if beside is None else built.table.join(beside, MATRIX_ORDER)

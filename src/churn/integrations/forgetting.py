@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import ExitStack
 from datetime import date
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from churn.integrations.publication import publish, published_dates, read_publis
 from churn.integrations.store import output_errors, read_json, write_json
 
 FORGOTTEN = "forgotten.json"
-BUILT = ("staged", "datasets", "scratch")
+BUILT = ("staged", "datasets", "rollup", "scratch")
 
 
 def read_forgotten(settings: ChurnSettings) -> frozenset[str]:
@@ -46,7 +47,7 @@ def forget(settings: ChurnSettings, customer_ids: Sequence[str]) -> int:
     """Forget customers and return from how many published lists they were taken.
 
     Their ids' hashes are kept first, then every published date is published again without them, then what was built
-    of the source (staged tables, data sets) is removed: validate it again before the next list.
+    of the source (staged tables, data sets, the rollup of events) is removed: validate it again before the next list.
 
     Raises
     ------
@@ -56,7 +57,9 @@ def forget(settings: ChurnSettings, customer_ids: Sequence[str]) -> int:
         When a file cannot be written.
     """
     lists = source_folder(settings, "lists")
-    with hold_lock(lists / RUN_LOCK), hold_lock(source_folder(settings, "staged") / RUN_LOCK):
+    with ExitStack() as held:
+        for layer in ("lists", "staged", "datasets"):
+            held.enter_context(hold_lock(source_folder(settings, layer) / RUN_LOCK))
         marks = {hashlib.sha256(customer_id.encode()).hexdigest() for customer_id in customer_ids}
         write_json(_file(settings), sorted(read_forgotten(settings) | marks))
         changed = sum(_take_from_list(lists, day, customer_ids) for day in published_dates(lists))

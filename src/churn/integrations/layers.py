@@ -9,16 +9,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import ibis
 import ibis.expr.types as ir
 
 from churn.core.errors import DataRefused, first_line
 from churn.core.problem import Problem
 from churn.core.settings import ChurnSettings
+from churn.features.rollup import KNOWN_ON, known_on
 from churn.integrations.engine import Engine
 from churn.integrations.store import (
     CURRENT,
     MANIFEST,
     code_fingerprint,
+    day_fingerprints,
     fingerprint,
     new_folder,
     output_errors,
@@ -33,6 +36,7 @@ from churn.staging.stage import StagedTable
 
 log = logging.getLogger(__name__)
 KEEP_VERSIONS = 3
+KNOWN_DAYS = "known_days"  # in a staged layer's manifest: an id of the events that became known on each day
 ATTRIBUTES = "attributes"  # what a data set is sliced by, kept apart from its features
 
 
@@ -71,14 +75,19 @@ def write_staged(
     parent = source_folder(settings, "staged")
     building = parent / "new"
     with new_folder(building) as folder:
-        prints = {}
+        prints: dict[str, str] = {}
+        known_days: dict[str, str] = {}
         for name, table in staged.items():
             write_table(engine, table.rows, folder / f"{name}.parquet")
-            prints[name] = table_fingerprint(engine, folder / f"{name}.parquet")
+            if name == "events":
+                known_days = day_fingerprints(engine, folder / f"{name}.parquet", with_known_day(table.rows.schema()))
+                prints[name] = fingerprint(known_days)
+            else:
+                prints[name] = table_fingerprint(engine, folder / f"{name}.parquet")
             if table.has_rejected:
                 write_table(engine, table.rejected, folder / f"rejected_{name}.parquet")
         mark = fingerprint([settings.source.model_dump(mode="json", exclude={"inputs"}), prints])
-        manifest = {"fingerprint": mark, "tables": prints, **facts}
+        manifest = {"fingerprint": mark, "tables": prints, KNOWN_DAYS: known_days, **facts}
         write_json(folder / MANIFEST, manifest)
     target = parent / mark
     with output_errors(target):
@@ -88,10 +97,21 @@ def write_staged(
     return Layer(target, manifest)
 
 
+def with_known_day(events: ibis.Schema) -> ir.Table:
+    """Return the table `staged` of the events' columns, and on which day each event became known."""
+    staged = ibis.table(events, name="staged")
+    return staged.mutate(**{KNOWN_ON: known_on(staged)})
+
+
 def recent_rows(settings: ChurnSettings) -> list[Mapping[str, int]]:
     """Return how many rows the tables of each kept staged layer had when they were read, in no order."""
-    manifests = [read_manifest(folder) for folder in source_folder(settings, "staged").glob("[!.]*") if folder.is_dir()]
-    return [manifest["rows_in"] for manifest in manifests if manifest and "rows_in" in manifest]
+    return [layer.manifest["rows_in"] for layer in kept_layers(settings) if "rows_in" in layer.manifest]
+
+
+def kept_layers(settings: ChurnSettings) -> list[Layer]:
+    """Return the staged layers that are kept, the current one among them, in no order."""
+    folders = [path for path in source_folder(settings, "staged").glob("[!.]*") if path.is_dir()]
+    return [Layer(folder, manifest) for folder in folders if (manifest := read_manifest(folder))]
 
 
 def read_staged(settings: ChurnSettings) -> Layer:
@@ -147,7 +167,7 @@ def _open_table(engine: Engine, path: Path, name: str) -> ir.Table:
 
 def dataset_key(settings: ChurnSettings, staged: Layer) -> str:
     """Return the id of the data set that these settings and this code build from these staged tables."""
-    problem = settings.model_dump(mode="json", include=set(Problem.model_fields))
+    problem = settings.model_dump(mode="json", include=set(Problem.model_fields), exclude={"features": {"mode"}})
     return fingerprint(
         [staged.fingerprint, problem, code_fingerprint("churn.core", "churn.snapshots", "churn.features")]
     )

@@ -24,6 +24,7 @@ from churn.core.settings import AuditSettings, ChurnSettings
 from churn.features.catalog import Catalog
 from churn.integrations.datasets import candidates_on, features_on
 from churn.integrations.frames import to_frame
+from churn.integrations.rollups import Rollup
 from churn.snapshots.cohort import build_snapshots
 from churn.snapshots.coverage import measure_coverage
 from churn.snapshots.grid import check_as_of_date, choose_as_of_dates
@@ -56,13 +57,15 @@ class Rebuilds:
     compared: int
 
 
-def rebuild(tables: Mapping[str, ir.Table], settings: ChurnSettings) -> Rebuilds:
+def rebuild(tables: Mapping[str, ir.Table], settings: ChurnSettings, rollup: Rollup | None = None) -> Rebuilds:
     """Return what differs between the normal build of all dates and the builds that know nothing of the future.
 
     Parameters
     ----------
     tables
         Staged tables, those of a sample of the customers where the company is large.
+    rollup
+        What the normal build takes its sums of events from, where the stages do; the others sum the events themselves.
 
     Raises
     ------
@@ -70,7 +73,7 @@ def rebuild(tables: Mapping[str, ir.Table], settings: ChurnSettings) -> Rebuilds
         When the date asked for lies outside the data.
     """
     grid, dates = choose_dates(tables, settings)
-    normal = build_on(tables, grid, grid, settings)
+    normal = build_on(tables, grid, grid, settings, rollup)
     found: list[pd.DataFrame] = []
     compared = 0
     with _said_once():
@@ -120,11 +123,15 @@ def choose_dates(tables: Mapping[str, ir.Table], settings: ChurnSettings) -> tup
 
 
 def build_on(
-    tables: Mapping[str, ir.Table], dates: Sequence[date], all_dates: Sequence[date], settings: ChurnSettings
+    tables: Mapping[str, ir.Table],
+    dates: Sequence[date],
+    all_dates: Sequence[date],
+    settings: ChurnSettings,
+    rollup: Rollup | None = None,
 ) -> Build:
     """Return the features of the cohort on some dates; event types are found among `all_dates`, as ever."""
     snapshots = build_snapshots(candidates_on(tables, dates, settings)).cache()
-    built, chosen = features_on(tables, snapshots, tuple(dict.fromkeys(all_dates)), settings)
+    built, chosen = features_on(tables, snapshots, tuple(dict.fromkeys(all_dates)), settings, rollup)
     return Build(all_dates[0], snapshots, to_frame(built.table), built.catalog, chosen.features)
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 MANIFEST = "manifest.json"
 CURRENT = "current.json"
+MIXED = "count(*), bit_xor(h), sum(h % 1000003)"  # of the hashes of rows: the same in any order
 
 
 @contextmanager
@@ -99,10 +100,29 @@ def read_json(path: Path) -> Any:
 
 def table_fingerprint(engine: Engine, path: Path) -> str:
     """Return an id of a Parquet file's rows that does not depend on their order."""
-    rows, mixed, total = engine.run(
-        f"SELECT count(*), bit_xor(h), sum(h % 1000003) FROM (SELECT hash(COLUMNS(*)::VARCHAR) AS h "
-        f"FROM (SELECT t::VARCHAR FROM read_parquet('{quoted(path)}') t))"
-    )[0]
+    rows = engine.run(f"SELECT {MIXED} FROM (SELECT hash(t::VARCHAR) AS h FROM read_parquet('{quoted(path)}') t)")[0]
+    return _mixed(*rows)
+
+
+def day_fingerprints(engine: Engine, path: Path, dated: ir.Table) -> dict[str, str]:
+    """Return an id of a Parquet file's rows of each day that does not depend on their order.
+
+    Parameters
+    ----------
+    dated
+        The rows with the day in their last column, as an expression over a table named `staged`.
+    """
+    import ibis  # other commands read and write files without it
+
+    select = ibis.to_sql(dated, dialect="duckdb")
+    rows = engine.run(
+        f"WITH staged AS (SELECT * FROM read_parquet('{quoted(path)}')) SELECT day, {MIXED} FROM "
+        f"(SELECT t.{dated.columns[-1]} AS day, hash(t::VARCHAR) AS h FROM ({select}) t) GROUP BY day ORDER BY day"
+    )
+    return {str(day): _mixed(*mixed) for day, *mixed in rows}
+
+
+def _mixed(rows: int, mixed: int | None, total: int | None) -> str:
     return f"{rows}-{mixed or 0:x}-{total or 0}"
 
 

@@ -140,3 +140,21 @@ def test_next_anniversary(engine, start: str, months: int, day: str, renewal: st
     assert plain(rows.select(following=following.cast("date"), passed=passed)) == [
         {"following": date.fromisoformat(renewal), "passed": before}
     ]
+
+
+@pytest.mark.parametrize("longest_days", [1, 4, 16])
+def test_blocks_cover_each_segment_once_and_reach_across_no_edge(longest_days: int):
+    segments = w.cut_segments(days("2024-01-20", "2024-01-25", "2024-06-01"), (3, 7, 30, 60))
+    blocks = w.cover_segments(segments, longest_days)
+    covered = [day for block in blocks for day in block.dates()]
+    assert covered == [day for day, _ in w.segment_days(segments)]
+    assert all(any(s.start <= block.first and block.last < s.end for s in segments) for block in blocks)
+    assert max(block.days for block in blocks) <= longest_days
+
+
+def test_blocks_are_the_same_whatever_is_covered_and_made_of_two_halves():
+    long, short = (w.Segment(0, date(2024, 1, day), date(2024, 5, 1)) for day in (1, 3))
+    later = {block for block in w.cover_segments([long], 16) if block.first >= date(2024, 1, 11)}
+    assert later <= set(w.cover_segments([short], 16))
+    block = max(later, key=lambda b: b.days)
+    assert [day for half in block.halves() for day in half.dates()] == block.dates()

@@ -4,7 +4,7 @@ from datetime import date
 
 import ibis
 
-from churn.features.segments import WORD_DAYS, Lookback, exact_value, mark_days, plan_segments, sum_segments
+from churn.features.segments import WORD_DAYS, Lookback, mark_days, plan_segments, sum_segments
 from tests.builders import by_key, days, plain, staged_table
 
 LOOKBACKS = (Lookback("week", 7), Lookback("before", 14, 7))
@@ -122,21 +122,3 @@ def test_active_days_are_bits_counted_from_the_day_before_the_date(engine):
     row = by_key(sum_segments(mark_days(facts, p), p, ["in"]))["A", "2024-02-01"]
     assert row["word0"] == 0b11
     assert row["word1"] == 1 << (date(2024, 1, 31) - date(2023, 11, 20)).days - WORD_DAYS
-
-
-def test_facts_summed_before_give_what_the_facts_give(engine):
-    p = plan()
-    marked = mark_days(staged_table("events", EVENTS), p)
-    keys = ["customer_id", "event_type", "day", "late_from"]
-    before = marked.group_by(keys).agg(events=marked.count(), value=marked["value"].sum())
-    assert by_key(sum_segments(before, p, ["in", "out"], ["in"])) == by_key(
-        sum_segments(marked, p, ["in", "out"], ["in"])
-    )
-
-
-def test_values_on_the_grid_add_up_the_same_in_any_order(engine):
-    values = [0.1 * 3**power for power in range(18)]
-    rows = ibis.memtable([{"value": value} for value in values], schema={"value": "float64"})
-    exact = exact_value(rows["value"]).to_pyarrow().to_pylist()
-    assert sum(exact) == sum(exact[::-1])
-    assert max(abs(a - b) for a, b in zip(exact, values, strict=True)) < 1e-6
