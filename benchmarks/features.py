@@ -24,6 +24,7 @@ Figures = dict[str, dict[str, float]]
 BUILDER = Path(__file__).parent / "feature_work" / "build.py"
 PEERS = ("sql", "polars", "range_join")
 MEMORY = "2500MB"
+BUSY = 10  # times the events of each customer
 TOLERANCE = 1e-5  # of the value, plus as much: our values are put on a grid of 2**-20 before they are summed
 SLICE = replace(
     Work().times(0.01), late_share=0.0
@@ -114,6 +115,18 @@ def compare_growth(work: Work, given: argparse.Namespace, whole: dict[str, float
     return results
 
 
+def compare_nights(work: Work, given: argparse.Namespace, whole: dict[str, float]) -> dict[str, Figures]:
+    """Measure one date with the rollup of the night before: the work itself, and as many events of fewer customers."""
+    ways = dict.fromkeys(("churn", "night"), sys.executable)
+    nights = {
+        "night": replace(work, dates=1),
+        "busy_night": replace(work.times(1 / BUSY), events=work.events, dates=1),
+    }
+    results = {name: compare(night, given, ways) for name, night in nights.items()}
+    print(f"  night / {work.dates} dates of the work: {share_of(results['night']['night'], whole)}")
+    return results
+
+
 def compare_featuretools(given: argparse.Namespace, whole: dict[str, float]) -> Figures:
     """Measure featuretools on the slice, and print how much longer a row takes than in the whole work."""
     results = compare(SLICE, given, {"churn": sys.executable, "featuretools": given.featuretools})
@@ -131,6 +144,7 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=1)
     parser.add_argument("--without", nargs="*", default=[], choices=PEERS)
     parser.add_argument("--growth", action="store_true", help="also one date, twice the dates, twice the events")
+    parser.add_argument("--night", action="store_true", help="also one date with the rollup of the night before")
     parser.add_argument("--featuretools", metavar="PYTHON", help="an interpreter that has featuretools")
     parser.add_argument("--memory", default=MEMORY, help="what DuckDB may use")
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "churn-feature-work")
@@ -141,6 +155,8 @@ def main() -> int:
     results = {"six_dates": whole}
     if given.growth:
         results |= compare_growth(work, given, whole["churn"])
+    if given.night:
+        results |= compare_nights(work, given, whole["churn"])
     if given.featuretools:
         results["featuretools_slice"] = compare_featuretools(given, whole["churn"])
     else:

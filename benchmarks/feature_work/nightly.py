@@ -1,0 +1,75 @@
+"""One date with the rollup of events (`features.mode=incremental`): what a night costs when the night before has run.
+
+The cost is of what came since: the new day summed, blocks merged, every file's checksum, and the features of the date.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import ibis
+import ibis.expr.types as ir
+import pyarrow as pa
+
+from benchmarks.feature_work.ours import FEATURES, LABEL, SOURCE, WINDOWS
+from benchmarks.feature_work.stopwatch import Stopwatch
+from benchmarks.feature_work.work import OBSERVATION_DAYS, Work, snapshots
+from churn.core.settings import EngineSettings
+from churn.features.engagement import plan_engagement
+from churn.features.family import FeatureInputs
+from churn.features.matrix import build_features
+from churn.features.rollup import SUMS
+from churn.integrations.engine import Engine, open_engine
+from churn.integrations.layers import Layer, with_known_day
+from churn.integrations.rollups import Rollup
+from churn.integrations.store import day_fingerprints, read_json, write_json, write_table
+from churn.snapshots.grid import grid_table
+
+
+def build_night(work: Work, folder: Path, out: Path, memory_limit: str) -> dict[str, float]:
+    """Write the features of the last date; return what it cost, the rollup being that of the day before."""
+    settings = EngineSettings(memory_limit=memory_limit)
+    with open_engine(settings, out.parent) as engine:
+        staged = {
+            name: engine.backend.read_parquet(folder / f"{name}.parquet", table_name=f"stg_{name}")
+            for name in ("customers", "events", "tickets")
+        }
+        cohort = engine.backend.create_table("snapshots", pa.concat_tables(list(snapshots(work, folder))))
+        tonight = work.as_of_dates[-1:]
+        inputs = FeatureInputs(
+            staged, cohort, grid_table(tonight, WINDOWS, LABEL), tonight, OBSERVATION_DAYS, FEATURES, SOURCE,
+            settings.rows_per_group,
+        )  # fmt: skip
+        yesterday = tonight[0] - timedelta(days=1)
+        days = _known_days(engine, folder, staged["events"].schema())
+        before = {day: mark for day, mark in days.items() if day < str(yesterday)}  # what the night before knew
+        _sums(_rollup(engine, folder, before), replace(inputs, as_of_dates=[yesterday]))
+        watch = Stopwatch()
+        complete = replace(inputs, staged={**staged, SUMS: _sums(_rollup(engine, folder, days), inputs)})
+        write_table(engine, build_features(complete).table.order_by(["as_of_date", "customer_id"]), out)
+        return watch.read()
+
+
+def _sums(rollup: Rollup, inputs: FeatureInputs) -> ir.Table:
+    sums = rollup.sums(plan_engagement(inputs), FEATURES.event_types, FEATURES.value_types or [])
+    if sums is None:
+        raise SystemExit("the work has no events in sight of the date")
+    return sums
+
+
+def _rollup(engine: Engine, folder: Path, days: Mapping[str, str]) -> Rollup:
+    """Return the rollup of the work for whoever knows of these days; files of others are removed."""
+    layer = Layer(folder, {"fingerprint": folder.name, "tables": {"events": ""}})
+    return Rollup(engine, layer, folder / "rollup", (days,))
+
+
+def _known_days(engine: Engine, folder: Path, schema: ibis.Schema) -> dict[str, str]:
+    """Return an id of the events that became known on each day, as `churn validate` keeps it."""
+    known = folder / "known_days.json"
+    if not known.is_file():
+        write_json(known, day_fingerprints(engine, folder / "events.parquet", with_known_day(schema)))
+    days: dict[str, str] = read_json(known)
+    return days
