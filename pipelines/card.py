@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import logging
+from datetime import UTC, datetime
+
+from churn.core.errors import DependencyDown
 from churn.core.problem import Problem
 from churn.core.settings import ChurnSettings
 from churn.core.strict import build_settings
@@ -15,15 +19,19 @@ from churn.evaluation.card import (
     metrics_table,
     money_in_words,
     slices_in_words,
+    with_standing,
 )
 from churn.evaluation.gate import Verdict
 from churn.integrations.audits import find_audit
 from churn.integrations.layers import Layer
-from churn.integrations.registry import model_name
+from churn.integrations.registry import describe_version, model_name
+from churn.integrations.training_runs import find_training_runs, read_artifact_text, write_artifact_text
 from churn.modeling.experiment import Experiment
 from pipelines.composition import ROOT
 from pipelines.measuring import Measurement
 
+log = logging.getLogger(__name__)
+CARD = "model_card.md"
 TEMPLATE = ROOT / "models" / "model_card_template.md"
 
 
@@ -41,6 +49,7 @@ def write_card(
         "model": bundle.model_name,
         "source": settings.source.name,
         "run_id": run_id,
+        "standing": "Registered; no decision yet.",
         "fingerprint": dataset.fingerprint,
         "dates": f"{dates[0]} to {dates[-1]} ({len(dates)})",
         "last_fit_date": bundle.last_fit_date,
@@ -62,6 +71,19 @@ def write_card(
         ),
     }  # fmt: skip
     return fill_card(TEMPLATE.read_text(encoding="utf-8"), facts)
+
+
+def restate(settings: ChurnSettings, version: str, standing: str) -> None:
+    """Write on the card of a version, in its run and in the registry, where it stands from today on."""
+    try:
+        (run,) = find_training_runs(settings, [version])
+        card = with_standing(
+            read_artifact_text(settings, run.run_id, CARD), f"{standing} ({datetime.now(UTC):%Y-%m-%d})"
+        )
+        write_artifact_text(settings, run.run_id, CARD, card)
+        describe_version(settings, version, card)
+    except DependencyDown as error:  # what was decided stands; a run may have been deleted with its card
+        log.warning("the card of version %s could not be rewritten: %s", version, error)
 
 
 def _label(problem: Problem, settings: ChurnSettings) -> str:

@@ -19,7 +19,7 @@ from churn.evaluation.predictions import (
 )
 from churn.evaluation.report import build_report
 from churn.integrations.audits import find_audit
-from churn.integrations.promotion import champion_version, move_champion, record_verdict
+from churn.integrations.promotion import champion_version, move_champion, record_verdict, roll_back
 from churn.integrations.training_runs import (
     CHAMPION_TAG,
     TrainingRun,
@@ -28,6 +28,7 @@ from churn.integrations.training_runs import (
     read_artifact_json,
     read_predictions,
 )
+from pipelines.card import restate
 
 CLEAN = {"true": True, "false": False}
 
@@ -71,9 +72,23 @@ def promote(settings: ChurnSettings, wanted: str, *, force: bool = False, why: s
     decision = Decision(run.version, verdict, force and not verdict.has_passed, why, former)
     record_verdict(settings, run.version, run.run_id, verdict, decision.to_markdown())
     if not verdict.has_passed and not force:
+        if run.version != former:
+            restate(settings, run.version, f"Not in use; promotion refused: {'; '.join(verdict.failures)}")
         raise PromotionRefused(run.version, verdict.headline, verdict.failures)
     move_champion(settings, run.version, why or "; ".join(verdict.reasons), decision.forced)
+    how = f"by force: {why}" if decision.forced else f"by the gate: {verdict.headline}"
+    restate(settings, run.version, f"Champion, promoted {how}. Former champion: version {former or 'none'}")
+    if former not in (None, run.version):
+        restate(settings, str(former), f"No longer in use; version {run.version} took its place")
     return decision
+
+
+def give_back(settings: ChurnSettings, why: str) -> tuple[str, str]:
+    """Make the former champion the champion again; return the version left and the one restored."""
+    left, restored = roll_back(settings, why)
+    restate(settings, left, f"No longer in use; rolled back to version {restored}: {why}")
+    restate(settings, restored, f"Champion again, in place of version {left}: {why}")
+    return left, restored
 
 
 def gather_evidence(settings: ChurnSettings, run: TrainingRun, champion: str | None) -> Evidence:

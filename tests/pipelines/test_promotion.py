@@ -47,6 +47,15 @@ def _champion(client: MlflowClient) -> str:
     return str(client.get_model_version_by_alias(NAME, "champion").version)
 
 
+def _card(client: MlflowClient, version: str) -> str:
+    """Return what the card says of the version's standing; the registry and the run must say the same."""
+    found = client.get_model_version(NAME, version)
+    text = str(mlflow.artifacts.load_text(f"runs:/{found.run_id}/model_card.md"))
+    standing = text.partition("## Standing\n")[2].partition("\n## ")[0]
+    assert standing and standing in found.description
+    return standing
+
+
 def _vouch(demo: Demo, client: MlflowClient, version: str) -> str:
     """Let the audit pass and the code be committed; return the training run's id."""
     run_id = str(client.get_model_version(NAME, version).run_id)
@@ -118,6 +127,8 @@ class TestPromoting:
         assert version.tags["promotion"] == "failed" and "leak audit" in version.tags["promotion.reasons"]
         text = mlflow.artifacts.load_text(f"runs:/{version.run_id}/decisions/01.md")
         assert text.startswith("# Version 3: refused") and "- **failed**: the leak audit" in text
+        assert "Not in use; promotion refused: " in _card(client, "3")
+        assert "\nChampion" in _card(client, "1")
 
     def test_one_that_passes_every_check_takes_the_place_and_gives_it_back(
         self, own: Demo, client: MlflowClient, tmp_path: Path
@@ -131,11 +142,16 @@ class TestPromoting:
         assert done.code == 0, done.err
         assert "AUC beats champion 2 beyond its interval" in done.out
         assert _champion(client) == "1"
+        assert "Champion, promoted by the gate" in _card(client, "1")
+        assert "No longer in use; version 1 took its place" in _card(client, "2")
         assert client.get_model_version(NAME, "1").tags["promoted.forced"] == "false"
         back = _promote(own, "--rollback", "--why", "odd list")
         assert back.code == 0 and "version 2 is champion again, in place of 1" in back.out
         assert _champion(client) == "2"
         assert own.ok("score", "--as-of", "latest").out.count("version 2") == 1
+        cards = {number: _card(client, number) for number in "12"}
+        assert "No longer in use; rolled back to version 2: odd list (2" in cards["1"]
+        assert "Champion again, in place of version 1: odd list (2" in cards["2"]
 
     def test_a_champion_of_other_test_dates_is_scored_on_the_new_models_rows(
         self, own: Demo, client: MlflowClient

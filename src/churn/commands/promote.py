@@ -18,11 +18,10 @@ def main(words: Sequence[str]) -> int:
     from pipelines.composition import compose
 
     settings = compose("validate", ChurnSettings, overrides)  # first: a mistake is said before anything slow is loaded
-    from churn.integrations.promotion import roll_back
-    from pipelines.promotion import promote
+    from pipelines.promotion import give_back, promote
 
     if options.rollback:
-        left, restored = roll_back(settings, options.why or "rolled back by hand")
+        left, restored = give_back(settings, options.why or "rolled back by hand")
         print(f"version {restored} is champion again, in place of {left}; the next list comes from it")  # noqa: T201
         return 0
     decision = promote(settings, options.version, force=options.force, why=options.why or "")

@@ -17,11 +17,28 @@ from churn.features.catalog import Catalog
 SHOWN = ("auc", "average_precision", "lift_at_10pct", "precision_at_capacity", "capture_rate_at_capacity", "log_loss",
          "calibration_error", "empc")  # fmt: skip
 NAMED_FEATURES = 3
+STANDING = "## Standing\n"
 
 
 def fill_card(template: str, facts: Mapping[str, str]) -> str:
     """Return the template with every `$fact` filled in; a fact that is missing is an error."""
     return Template(template).substitute(facts)
+
+
+def with_standing(card: str, standing: str) -> str:
+    r"""Return a card with other words on whether its version is in use; one without that section gains it.
+
+    Examples
+    --------
+    >>> with_standing("# Card\n\n## Standing\n\nRegistered.\n\n## Data\n", "Champion.")
+    '# Card\n\n## Standing\n\nChampion.\n\n## Data\n'
+    """
+    before, heading, after = card.partition(STANDING)
+    if not heading:
+        before, heading, after = card.partition("\n## ")
+        return f"{before}\n{STANDING}\n{standing}\n{heading}{after}"
+    _, following, rest = after.partition("\n## ")
+    return f"{before}{heading}\n{standing}\n{following}{rest}"
 
 
 def cohort_in_words(cohort: CohortSettings) -> str:

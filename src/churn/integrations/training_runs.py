@@ -101,6 +101,22 @@ def read_artifact_json(settings: ChurnSettings, run_id: str, name: str) -> Any:
         return mlflow.artifacts.load_dict(f"runs:/{run_id}/{name}")
 
 
+def read_artifact_text(settings: ChurnSettings, run_id: str, name: str) -> str:
+    """Return a text artifact of a run."""
+    import mlflow
+
+    connect(settings)
+    with store_errors(settings.tracking):
+        return str(mlflow.artifacts.load_text(f"runs:/{run_id}/{name}"))
+
+
+def write_artifact_text(settings: ChurnSettings, run_id: str, name: str, text: str) -> None:
+    """Write a text artifact of a run that has ended, in place of the former."""
+    client, _ = connect(settings)
+    with store_errors(settings.tracking):
+        client.log_text(run_id, text, name)
+
+
 def different_params(runs: Sequence[TrainingRun]) -> pd.DataFrame:
     """Return the settings in which runs differ: one row per setting, one column per run's label."""
     table = pd.DataFrame({run.label: {k: v for k, v in run.params.items() if "." in k} for run in runs})
