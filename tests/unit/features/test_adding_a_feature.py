@@ -14,11 +14,9 @@ ENTRY = {
 
 
 def build_largest(inputs):
-    def largest(t):
-        return t.amount.max(where=is_within(t, "attempted_at", 30))
-
     rows = facts_as_of(inputs, "payments", ["attempted_at"])
-    return aggregate_measures(rows, [Measure(describe("payments", "pay_largest_max", days=30), largest)])
+    words = describe("payments", "pay_largest_max", days=30)
+    return aggregate_measures(rows, [Measure(words, lambda t: t.amount.max(where=is_within(t, "attempted_at", 30)))])
 
 
 def test_a_new_feature_is_built_as_known_on_the_date(engine, monkeypatch):
