@@ -68,7 +68,7 @@ class TestTelco:
 @pytest.mark.real
 @_needs("oulad_2013")
 class TestOulad:
-    """Courses of a real university: clicks, deadlines and leaving, on six Fridays of spring and a sample of students."""
+    """Courses of a university: clicks, deadlines and leaving, on six Fridays of spring, for a sample of students."""
 
     def test_the_audit_finds_nothing_that_looks_ahead(self, place: Demo) -> None:
         experiment = ("experiment=oulad_2013", "features=all")
