@@ -8,8 +8,8 @@ from churn.core.settings import ChurnSettings
 from churn.evaluation.plots import plot_folds
 from churn.evaluation.report import measure_models
 from churn.evaluation.spread import Spread
-from churn.integrations.frames import read_matrix
 from churn.integrations.results import StageResult
+from churn.integrations.samples import read_training_rows
 from churn.integrations.tracking import child_run, stage_run
 from churn.modeling.experiment import backtest_folds, describe_problem, line_up, score_fold
 from churn.modeling.fit import require_outcomes
@@ -29,7 +29,9 @@ def run(settings: ChurnSettings) -> StageResult:
     with stage_run("backtest", settings, builds_on=dataset.manifest["run_id"]) as tracker:
         tracker.dataset(settings.source.name, dataset.folder, dataset.fingerprint, "backtest")
         tracker.tag(data_fingerprint=dataset.fingerprint)
-        matrix, catalog = read_matrix(dataset)
+        training = read_training_rows(dataset, settings, backtest_folds)
+        matrix, catalog = training.matrix, training.catalog
+        tracker.metrics(training.metrics)
         folds = backtest_folds(matrix, settings)
         require_outcomes(matrix, folds, settings.evaluation.min_positives)
         candidates = line_up(*models, catalog, settings)

@@ -7,11 +7,11 @@ import logging
 from churn.core.settings import ChurnSettings
 from churn.explanation.causes import sum_by_cause
 from churn.explanation.contributions import explain_rows
-from churn.explanation.tables import rank_features, to_long, unseen_rows
+from churn.explanation.tables import rank_features, to_long
 from churn.integrations.explanations import write_explanations
-from churn.integrations.frames import read_matrix
 from churn.integrations.registry import load_model
 from churn.integrations.results import StageResult
+from churn.integrations.samples import read_unseen_rows
 from churn.integrations.tracking import stage_run
 from pipelines.features import ensure_dataset
 from pipelines.stages import main_of
@@ -30,8 +30,7 @@ def run(settings: ChurnSettings) -> StageResult:
         tracker.tag(builds_on=model.run_id, model_version=model.version)
         tracker.dataset(settings.source.name, dataset.folder, dataset.fingerprint, "explanation")
         tracker.table(model.bundle.catalog.to_rows(), "features.json")
-        matrix, _ = read_matrix(dataset)
-        rows = unseen_rows(matrix, model.bundle.last_fit_date, settings.explanation.max_rows)
+        rows = read_unseen_rows(dataset, settings, model.bundle.last_fit_date, settings.explanation.max_rows)
         with result.timed("contributions"):
             explained = explain_rows(model.bundle, rows)
             by_cause = sum_by_cause(explained.values, model.bundle.catalog)
@@ -45,7 +44,8 @@ def run(settings: ChurnSettings) -> StageResult:
         tracker.metrics({f"cause_{name}": value for name, value in by_cause.clip(lower=0).mean().items()})
     for line in ranking[:10]:
         log.info("%-50s %8.4f  %s", line["en"], line["mean_absolute_contribution"], line["cause"])
-    result.run_id, result.rows_in, result.rows_out = tracker.run_id, {"matrix": len(matrix)}, {"explained": len(rows)}
+    result.run_id, result.rows_out = tracker.run_id, {"explained": len(rows)}
+    result.rows_in = {"matrix": dataset.manifest["rows"]["matrix"]}
     result.as_of_dates = sorted({str(d.date()) for d in rows["as_of_date"]})
     result.artifacts = {"explanations": str(path), "plots": f"run {tracker.run_id}, artifacts/plots"}
     result.summary = f"version {model.version}: {len(rows):,} rows explained; strongest: {ranking[0]['en']}"

@@ -21,10 +21,10 @@ from churn.evaluation.feature_report import (
 from churn.explanation.contributions import explain_rows
 from churn.explanation.tables import rank_features
 from churn.features.catalog import Catalog
-from churn.integrations.frames import read_matrix
 from churn.integrations.layers import Layer, read_staged
 from churn.integrations.registry import load_model
 from churn.integrations.results import StageResult
+from churn.integrations.samples import read_even_rows
 from churn.integrations.timings import time_families
 from churn.integrations.tracking import stage_run
 from churn.integrations.workplace import layer_engine
@@ -41,7 +41,7 @@ def run(settings: ChurnSettings) -> StageResult:
     dataset = ensure_dataset(settings)
     with stage_run("report", settings, builds_on=dataset.manifest["run_id"]) as tracker:
         tracker.dataset(settings.source.name, dataset.folder, dataset.fingerprint, "report")
-        matrix, catalog = read_matrix(dataset)
+        matrix, catalog = read_even_rows(dataset, settings)
         is_fit = build_folds(matrix, settings)[0].fit
         with result.timed("measure"):
             importance = _importance(matrix.loc[is_fit], catalog, settings, result)

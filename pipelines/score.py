@@ -11,10 +11,12 @@ from churn.integrations.layers import read_staged, source_folder
 from churn.integrations.publication import publish
 from churn.integrations.registry import load_model
 from churn.integrations.results import StageResult
+from churn.integrations.scores import score_in_parts
 from churn.integrations.tracking import stage_run
 from churn.integrations.workplace import layer_engine
-from churn.scoring.batch import ModelMark, check_categories, score_customers, summarise_scores
-from churn.scoring.worklist import build_worklist
+from churn.scoring.batch import ModelMark
+from churn.scoring.checks import check_categories, summarise_scores
+from churn.scoring.worklist import build_worklist, count_left_alone
 from pipelines.stages import main_of
 
 log = logging.getLogger(__name__)
@@ -43,23 +45,26 @@ def run(settings: ChurnSettings) -> StageResult:
             unseen = check_categories(features, model.bundle, settings.policy.max_unseen_share)
             mark = ModelMark(model.name, model.version, model.run_id)
             segments = settings.source.attributes_of("segment")
-            scores = score_customers(features, model.bundle, settings.policy, mark, segments)
+            path, totals = score_in_parts(engine, features, model.bundle, settings.policy, mark, segments)
+            scores = engine.backend.read_parquet(str(path))
             left_alone = customers_not_to_contact(engine, staged, settings)
             worklist = build_worklist(scores, settings.policy, left_alone)
+            unlisted = count_left_alone(scores, left_alone)
         with result.timed("publish"):
             folder = source_folder(settings, "lists")
             facts = {"run_id": tracker.run_id, "model_version": model.version, "model_run_id": model.run_id}
-            publish(folder, as_of, {"scores": scores, "worklist": worklist}, facts)
-        result.metrics = summarise_scores(scores, worklist, unseen)
-    result.as_of_dates, result.rows_in = [str(as_of)], {"customers": len(features)}
-    result.rows_out = {"scores": len(scores), "worklist": len(worklist)}
-    if unlisted := int(scores["customer_id"].isin(list(left_alone)).sum()):
+            publish(folder, as_of, {"scores": path, "worklist": worklist}, facts)
+        result.metrics = summarise_scores(totals, len(worklist), unseen)
+    result.as_of_dates, result.rows_in = [str(as_of)], {"customers": totals.customers}
+    result.rows_out = {"scores": totals.customers, "worklist": len(worklist)}
+    if unlisted:
         result.notes.append(f"{unlisted:,} are not to be contacted")
     result.run_id, result.artifacts = tracker.run_id, {"lists": str(folder)}
     command = f"churn list source={settings.source.name} --as-of {as_of}"
     result.summary = (
-        f"{len(scores):,} customers scored as of {as_of} with version {model.version} ({model.bundle.model_name}); "
-        f"{len(worklist):,} on the list; {'; '.join(result.notes) or f'see it with: {command}'}"
+        f"{totals.customers:,} customers scored as of {as_of} with version {model.version} "
+        f"({model.bundle.model_name}); {len(worklist):,} on the list; "
+        f"{'; '.join(result.notes) or f'see it with: {command}'}"
     )
     return result
 

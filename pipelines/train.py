@@ -9,13 +9,13 @@ from churn.evaluation.gate import judge_signal
 from churn.evaluation.report import few_leavers
 from churn.explanation.contributions import explain_rows
 from churn.explanation.tables import rank_features
-from churn.integrations.frames import read_matrix
 from churn.integrations.promotion import apply_gate
 from churn.integrations.registry import describe_version, register_bundle
 from churn.integrations.results import StageResult
+from churn.integrations.samples import read_training_rows
 from churn.integrations.tracking import stage_run
 from churn.integrations.training_runs import CHAMPION_TAG
-from churn.modeling.experiment import Experiment, run_experiment
+from churn.modeling.experiment import Experiment, build_folds, run_experiment
 from churn.modeling.leaks import raise_model_alarm
 from pipelines.card import CARD, restate, write_card
 from pipelines.champion import beside_champion
@@ -36,7 +36,8 @@ def run(settings: ChurnSettings) -> StageResult:
     with stage_run("train", settings, builds_on=dataset.manifest["run_id"]) as tracker:
         tracker.dataset(settings.source.name, dataset.folder, dataset.fingerprint, "training")
         tracker.tag(data_fingerprint=dataset.fingerprint, switched_off=",".join(dataset.manifest["switched_off"]))
-        matrix, catalog = read_matrix(dataset)
+        training = read_training_rows(dataset, settings, build_folds)
+        matrix, catalog = training.matrix, training.catalog
         with result.timed("fit"):
             built_with = dataset.manifest["features"]
             experiment = run_experiment(matrix, catalog, settings, *models, built_with)
@@ -47,6 +48,7 @@ def run(settings: ChurnSettings) -> StageResult:
         verdict = judge_signal(measured.report, settings.gate)
         with result.timed("log"):
             log_measurement(measured, experiment, tracker, settings)
+            tracker.metrics(training.metrics)
             tracker.table(experiment.bundle.catalog.to_rows(), "features.json")
             tracker.table(experiment.single_feature_aucs, "single_feature_auc.json")
             version = register_bundle(experiment.bundle, settings, tracker.run_id, experiment.test_rows)
@@ -64,7 +66,7 @@ def run(settings: ChurnSettings) -> StageResult:
     restate(settings, version, f"{status.capitalize()} since it was trained: {verdict.reasons[0]}")
     for line in [*measured.lines(), *(f"gate: {reason}" for reason in verdict.reasons)]:
         log.info("%s", line)
-    result.run_id, result.metrics = tracker.run_id, measured.metrics()
+    result.run_id, result.metrics = tracker.run_id, {**measured.metrics(), **training.metrics}
     result.as_of_dates = experiment.test_dates
     result.rows_in, result.rows_out = {"matrix": len(matrix)}, {"test": measured.report.rows}
     result.notes = list(verdict.reasons)

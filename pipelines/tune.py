@@ -11,9 +11,9 @@ from churn.core.errors import ConfigRefused
 from churn.core.tuning import FALLING, TuneSettings, TuningSettings
 from churn.evaluation.report import measure_models
 from churn.evaluation.trials import as_overrides, compare_folds, plot_history, plot_importance
-from churn.integrations.frames import read_matrix
 from churn.integrations.progress import progress_bar
 from churn.integrations.results import StageResult
+from churn.integrations.samples import read_training_rows
 from churn.integrations.store import fingerprint
 from churn.integrations.studies import (
     FOLDS,
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from optuna import Study, Trial
 
 log = logging.getLogger(__name__)
-DECIDES = ("model", "split", "calibration", "evaluation", "windows")
+DECIDES = ("model", "split", "sample", "calibration", "evaluation", "windows")
 
 
 def run(settings: TuneSettings) -> StageResult:
@@ -55,7 +55,9 @@ def run(settings: TuneSettings) -> StageResult:
     ):
         tracker.dataset(settings.source.name, dataset.folder, dataset.fingerprint, "tuning")
         tracker.tag(data_fingerprint=dataset.fingerprint, study=study.study_name)
-        matrix, catalog = read_matrix(dataset)
+        training = read_training_rows(dataset, settings, backtest_folds)
+        matrix, catalog = training.matrix, training.catalog
+        tracker.metrics(training.metrics)
         folds = backtest_folds(matrix, settings)
         require_outcomes(matrix, folds, settings.evaluation.min_positives)
         arena = Arena(matrix, catalog, folds, settings, describe_problem(settings, dataset.manifest["features"]))

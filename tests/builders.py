@@ -217,6 +217,7 @@ def make_settings(root: Path, source: SourceSettings | None = None, **changes: A
         "windows": make_windows().model_dump(mode="json"),
         "features": {"families": ["engagement", "subscription", "profile"], "windows_days": [7, 30]},
         "split": {"kind": "temporal", "test_dates": 1, "calibration_dates": 1},
+        "sample": {},
         "model": model,
         "baseline": model,
         "calibration": {"method": "none"},

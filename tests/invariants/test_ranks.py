@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from churn.core.settings import PolicySettings
 from churn.evaluation.ranking import RankedScore, rank_within_dates, top_lists
-from churn.scoring.worklist import build_worklist
+from churn.scoring.worklist import rank_scores
+from tests.unit.scoring.tables import as_table, worklist_of
 
 VALUES = st.sampled_from([0.0, 0.1, 0.5, 0.5, 0.9])
 ROWS = st.lists(
@@ -74,6 +75,19 @@ def test_lists_hold_the_first_ranks_of_every_date_and_no_more(
             assert set(ranks[of_date][chosen]) == set(range(1, min(expected, size) + 1))
 
 
+@settings(max_examples=25)
+@given(ROWS)
+def test_ranks_of_scores_follow_the_rule_of_the_evaluation(
+    rows: list[tuple[int, int, float, float | None, bool]],
+) -> None:
+    frame = _frame(rows).query("month == 1").reset_index(drop=True)
+    scores = frame.rename(columns={"score": "churn_probability", "value": "mrr"}).assign(risk_band="low")
+    table = as_table(scores[["customer_id", "churn_probability", "mrr", "risk_band"]])
+    ranked = rank_scores(table).to_pyarrow().to_pandas().set_index("customer_id")["risk_rank"]
+    assert {(name, pd.Timestamp("2024-01-01")): rank for name, rank in ranked.items()} == _by_hand(frame)
+
+
+@settings(max_examples=25)
 @given(ROWS, st.integers(1, 50), st.sampled_from(["churn_probability", "mrr_at_risk"]), st.floats(0, 0.5))
 def test_the_worklist_is_the_head_of_one_total_order(
     rows: list[tuple[int, int, float, float | None, bool]], capacity: int, rank_by: str, control_share: float
@@ -81,8 +95,8 @@ def test_the_worklist_is_the_head_of_one_total_order(
     frame = _frame(rows).query("month == 1").rename(columns={"score": "churn_probability", "value": "mrr_at_risk"})
     scores = frame.assign(as_of_date="2024-01-01")
     policy = PolicySettings(capacity=capacity, rank_by=rank_by, control_share=control_share)  # type: ignore[arg-type]
-    long = build_worklist(scores, policy.model_copy(update={"capacity": 1000}))
-    short = build_worklist(scores, policy)
+    long = worklist_of(scores, policy.model_copy(update={"capacity": 1000}))
+    short = worklist_of(scores, policy)
     assert sorted(long["customer_id"]) == sorted(scores["customer_id"])
     pd.testing.assert_frame_equal(short, long.head(capacity))
 

@@ -32,6 +32,13 @@ class SplitSettings(StrictSettings):
     backtest_dates: Annotated[int, Field(ge=1)] = 1
 
 
+class SampleSettings(StrictSettings):
+    """How many rows are learned from: all, or at most `max_rows`, drawn by `seed`."""
+
+    max_rows: Annotated[int, Field(ge=100)] | None = None
+    seed: int = 0
+
+
 class ModelSettings(StrictSettings):
     """The estimator, as a swappable object, and how its inputs are encoded."""
 
@@ -188,6 +195,7 @@ class EngineSettings(StrictSettings):
     memory_limit: Annotated[str, Field(pattern=r"^\d+(\.\d+)?[KMG]i?B$")] = "4GB"
     threads: Annotated[int, Field(ge=1, le=256)] | None = None
     rows_per_group: Annotated[int, Field(ge=1)] | None = 250_000
+    rows_per_batch: Annotated[int, Field(ge=1)] = 20_000
     master: str = "local[2]"
     options: dict[str, str] = {}
 
@@ -205,6 +213,7 @@ class ChurnSettings(Problem):
 
     source: SourceSettings
     split: SplitSettings
+    sample: SampleSettings
     model: ModelSettings
     baseline: ModelSettings
     calibration: CalibrationSettings

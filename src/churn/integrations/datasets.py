@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import ibis
 import ibis.expr.types as ir
-import pandas as pd
 
 from churn.core.errors import DataRefused
 from churn.core.problem import Problem
@@ -23,7 +22,6 @@ from churn.features.flat import describe_flat, flat_labels
 from churn.features.matrix import FeatureTable, build_features, complete_settings, is_built, join_matrix
 from churn.features.rollup import SUMS
 from churn.integrations.engine import Engine
-from churn.integrations.frames import to_frame
 from churn.integrations.layers import ATTRIBUTES, Layer, open_tables
 from churn.integrations.rollups import Rollup, open_rollup
 from churn.snapshots.cohort import EXCLUDED, build_candidates, build_snapshots
@@ -184,7 +182,7 @@ def build_flat_dataset(engine: Engine, staged: Layer, settings: ChurnSettings) -
     )
 
 
-def rows_to_score(engine: Engine, staged: Layer, settings: ChurnSettings, bundle: Bundle) -> tuple[pd.DataFrame, date]:
+def rows_to_score(engine: Engine, staged: Layer, settings: ChurnSettings, bundle: Bundle) -> tuple[ir.Table, date]:
     """Return the feature rows of the cohort on the date to score, built as the model's own were, and that date.
 
     Attributes of role `segment` stand beside the features, under their own names.
@@ -213,18 +211,19 @@ def rows_to_score(engine: Engine, staged: Layer, settings: ChurnSettings, bundle
     require_same_features(built.catalog, bundle.catalog)
     beside = attributes_beside(tables["customers"], settings.source, snapshots, roles=("segment",))
     rows = built.table if beside is None else built.table.join(beside, MATRIX_ORDER)
-    return to_frame(rows.order_by(list(MATRIX_ORDER))), as_of
+    return rows.order_by(list(MATRIX_ORDER)).cache(), as_of
 
 
-def customers_not_to_contact(engine: Engine, staged: Layer, settings: ChurnSettings) -> frozenset[str]:
-    """Return the ids of customers who may not be contacted: an attribute of role `no_contact` is 1 in any version."""
+def customers_not_to_contact(engine: Engine, staged: Layer, settings: ChurnSettings) -> ir.Table | None:
+    """Return `customer_id` of those who may not be contacted, None where the source does not say.
+
+    An attribute of role `no_contact` is 1 in any of the customer's versions.
+    """
     flags = settings.source.attributes_of("no_contact")
     name = "matrix" if settings.source.kind == "flat" else "customers"
     rows = open_tables(engine, staged)[name]
     there = [rows[flag] == 1 for flag in flags if flag in rows.columns]
-    if not there:
-        return frozenset()
-    return frozenset(rows.filter(ibis.or_(*there)).customer_id.to_pyarrow().to_pylist())
+    return rows.filter(ibis.or_(*there)).select("customer_id").distinct() if there else None
 
 
 def wanted_date(settings: ChurnSettings, latest: date) -> date:
@@ -233,7 +232,7 @@ def wanted_date(settings: ChurnSettings, latest: date) -> date:
     return wanted if isinstance(wanted, date) else latest
 
 
-def _flat_rows_to_score(flat: ir.Table, settings: ChurnSettings) -> tuple[pd.DataFrame, date]:
+def _flat_rows_to_score(flat: ir.Table, settings: ChurnSettings) -> tuple[ir.Table, date]:
     dated = flat.mutate(as_of_date=flat.as_of_date.date())
     dates = sorted(dated.select("as_of_date").distinct().to_pyarrow()["as_of_date"].to_pylist())
     as_of = wanted_date(settings, dates[-1])
@@ -242,7 +241,7 @@ def _flat_rows_to_score(flat: ir.Table, settings: ChurnSettings) -> tuple[pd.Dat
             f"the table has no rows of {as_of}", code="as_of_outside_data",
             remedy=f"Choose one of its dates: {', '.join(str(d) for d in dates[-5:])}",
         )  # fmt: skip
-    return to_frame(dated.filter(dated.as_of_date == as_of).order_by(list(MATRIX_ORDER))), as_of
+    return dated.filter(dated.as_of_date == as_of).order_by(list(MATRIX_ORDER)), as_of
 
 
 def require_same_features(built: Catalog, trained: Catalog) -> None:

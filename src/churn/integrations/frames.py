@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from churn.features.catalog import Catalog
 from churn.integrations.layers import ATTRIBUTES, Layer
+from churn.integrations.streams import open_parts
+
+if TYPE_CHECKING:
+    from churn.integrations.engine import OnBatch
 
 
 def read_matrix(dataset: Layer) -> tuple[pd.DataFrame, Catalog]:
@@ -22,18 +29,27 @@ def read_matrix(dataset: Layer) -> tuple[pd.DataFrame, Catalog]:
     take one gigabyte, and never two.
     """
     catalog = Catalog.from_rows(dataset.manifest["catalog"])
-    file = pq.ParquetFile(dataset.path("matrix"))
+    return read_labelled(dataset.path("matrix"), catalog), catalog
+
+
+def read_labelled(path: Path, catalog: Catalog) -> pd.DataFrame:
+    """Return the labelled rows of a matrix on disk, as `read_matrix` has them."""
+    parts = open_parts(path)
     numbers = [feature.name for feature in catalog.features if feature.kind == "number"]
-    frame = file.read(columns=[name for name in file.schema_arrow.names if name not in set(numbers)]).to_pandas()
+    frame: pd.DataFrame = parts.to_table(
+        columns=[name for name in parts.schema.names if name not in set(numbers)]
+    ).to_pandas()
     is_labelled = frame["churned"].notna().to_numpy()
     block = np.empty((len(numbers), int(is_labelled.sum())), dtype=np.float32)
     for position, name in enumerate(numbers):
-        block[position] = file.read(columns=[name]).column(0).cast(pa.float32(), safe=False).to_numpy()[is_labelled]
+        column = parts.to_table(columns=[name]).column(0)
+        block[position] = column.cast(pa.float32(), safe=False).to_numpy()[is_labelled]
     labelled = frame[is_labelled].reset_index(drop=True)
     labelled = labelled.assign(
         churned=labelled["churned"].astype(int), as_of_date=pd.to_datetime(labelled["as_of_date"])
     )
-    return pd.concat([labelled, pd.DataFrame(block.T, columns=numbers, copy=False)], axis=1), catalog
+    counted = pd.DataFrame(block.T, columns=numbers, copy=False)
+    return pd.concat([labelled, counted], axis=1)
 
 
 def read_attributes(dataset: Layer, rows: pd.DataFrame) -> pd.DataFrame:
@@ -42,17 +58,36 @@ def read_attributes(dataset: Layer, rows: pd.DataFrame) -> pd.DataFrame:
     path = dataset.path(ATTRIBUTES)
     if not path.is_file():
         return pd.DataFrame(index=rows.index)
-    beside = keys.merge(read_frame(path), on=["customer_id", "as_of_date"], how="left", validate="many_to_one")
+    dates = sorted(keys["as_of_date"].dt.date.unique())
+    attributes = as_frame(open_parts(path).to_table(filter=pc.field("as_of_date").isin(dates)))
+    beside = keys.merge(attributes, on=["customer_id", "as_of_date"], how="left", validate="many_to_one")
     return beside.drop(columns=list(keys.columns)).set_index(rows.index)
 
 
 def read_frame(path: Path) -> pd.DataFrame:
     """Return a Parquet file as a frame with `as_of_date` as a timestamp."""
-    frame: pd.DataFrame = pq.read_table(path).to_pandas()
-    return frame.assign(as_of_date=pd.to_datetime(frame["as_of_date"]))
+    return as_frame(pq.read_table(path))
 
 
 def to_frame(table: ir.Table) -> pd.DataFrame:
     """Return an expression as a frame with `as_of_date` as a timestamp."""
-    frame: pd.DataFrame = table.to_pyarrow().to_pandas()
+    return as_frame(table.to_pyarrow())
+
+
+def as_frame(rows: pa.Table | pa.RecordBatch) -> pd.DataFrame:
+    """Return Arrow rows as a frame with `as_of_date` as a timestamp."""
+    frame: pd.DataFrame = rows.to_pandas()
     return frame.assign(as_of_date=pd.to_datetime(frame["as_of_date"]))
+
+
+def on_frames(function: Callable[[pd.DataFrame], pd.DataFrame], takes: pa.Schema, gives: pa.Schema) -> OnBatch:
+    """Return a function of frames as one of Arrow batches; it can be sent to other machines if the function can.
+
+    Engines have types of their own for equal values: what comes is cast to `takes` first.
+    """
+
+    def on_batch(batch: pa.RecordBatch) -> pa.RecordBatch:
+        made = pa.RecordBatch.from_pandas(function(as_frame(batch.cast(takes))), schema=gives, preserve_index=False)
+        return made.replace_schema_metadata(None)
+
+    return on_batch

@@ -6,11 +6,10 @@ same date again replaces it; the same content gives the same file.
 
 from __future__ import annotations
 
-import hashlib
-import io
 import os
 from collections.abc import Mapping
 from datetime import date
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +19,21 @@ import pyarrow.parquet as pq
 
 from churn.core.errors import DataRefused
 from churn.integrations.locks import hold_lock
-from churn.integrations.store import output_errors, read_json, write_json
+from churn.integrations.store import output_errors, read_json, sha256_of, write_json
+from churn.integrations.streams import in_groups, open_parts
 
 MANIFEST = "manifest.json"
 READ_ATTEMPTS = 20
+ROWS_PER_GROUP = 50_000
 
 
-def publish(folder: Path, as_of: date, tables: Mapping[str, pd.DataFrame], facts: Mapping[str, Any]) -> dict[str, Any]:
+def publish(
+    folder: Path, as_of: date, tables: Mapping[str, pd.DataFrame | Path], facts: Mapping[str, Any]
+) -> dict[str, Any]:
     """Publish the tables (`scores`, `worklist`) of a date and return its manifest entry.
+
+    A table is a frame, or Parquet on disk (a file, or a folder of parts in the order of their names), of which only a
+    part is in memory at a time.
 
     Raises
     ------
@@ -40,8 +46,8 @@ def publish(folder: Path, as_of: date, tables: Mapping[str, pd.DataFrame], facts
         manifest = read_json(folder / MANIFEST) if (folder / MANIFEST).is_file() else {"dates": {}}
         entry: dict[str, Any] = {**facts, "files": {}, "rows": {}}
         for name, table in tables.items():
-            entry["files"][name] = _write_named_by_content(folder, f"{name}-{as_of}", table)
-            entry["rows"][name] = len(table)
+            file, rows = _write_named_by_content(folder, f"{name}-{as_of}", table)
+            entry["files"][name], entry["rows"][name] = file, rows
         manifest["dates"][str(as_of)] = entry
         write_json(folder / MANIFEST, manifest)
         _remove_unreferenced(folder, manifest)
@@ -92,21 +98,31 @@ def _dates(folder: Path) -> dict[str, dict[str, Any]]:
     return dates
 
 
-def _write_named_by_content(folder: Path, stem: str, table: pd.DataFrame) -> str:
-    buffer = io.BytesIO()
-    pq.write_table(pa.Table.from_pandas(table, preserve_index=False), buffer, compression="zstd")
-    content = buffer.getvalue()
-    name = f"{stem}-{hashlib.sha256(content).hexdigest()[:12]}.parquet"
-    temporary = folder / f".{name}.{os.getpid()}.tmp"
+def _write_named_by_content(folder: Path, stem: str, table: pd.DataFrame | Path) -> tuple[str, int]:
+    """Return the name of the file that was written, and its rows."""
+    temporary = folder / f".{stem}.{os.getpid()}.tmp"
+    rows = 0
     try:
         with temporary.open("wb") as stream:
-            stream.write(content)
+            groups = in_groups(_read(table), ROWS_PER_GROUP)
+            first = next(groups)
+            with pq.ParquetWriter(stream, first.schema, compression="zstd") as writer:
+                for group in chain([first], groups):
+                    writer.write_table(group)
+                    rows += len(group)
             stream.flush()
             os.fsync(stream.fileno())
+        name = f"{stem}-{sha256_of(temporary)[:12]}.parquet"
         temporary.replace(folder / name)
     finally:
         temporary.unlink(missing_ok=True)
-    return name
+    return name, rows
+
+
+def _read(table: pd.DataFrame | Path) -> pa.RecordBatchReader:
+    if isinstance(table, pd.DataFrame):
+        return pa.Table.from_pandas(table, preserve_index=False).to_reader()
+    return open_parts(table).scanner(batch_size=ROWS_PER_GROUP).to_reader()
 
 
 def _remove_unreferenced(folder: Path, manifest: Mapping[str, Any]) -> None:

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ibis
-import ibis.expr.operations as ops
 import ibis.expr.types as ir
+import pyarrow as pa
 
 from churn.core.errors import DependencyDown
 from churn.core.settings import EngineSettings
 from churn.core.source import InputSettings
 from churn.integrations.engine import quoted
 from churn.integrations.raw_files import is_csv
+from churn.integrations.spark_backend import connect
+
+if TYPE_CHECKING:
+    from churn.integrations.engine import OnBatch
 
 PINNED = {
     "spark.sql.session.timeZone": "UTC",
@@ -26,6 +32,7 @@ PINNED = {
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
     "spark.sql.execution.arrow.pyspark.enabled": "true",
+    "spark.executorEnv.OMP_WAIT_POLICY": "PASSIVE",  # tasks that share a machine must not spin while they wait
 }
 
 
@@ -60,13 +67,48 @@ class SparkEngine:
 
     def write(self, table: ir.Table, path: Path) -> None:
         """Write an expression as a folder of Parquet parts, in the order of the rows."""
-        self.backend.to_parquet(table, path, compression="zstd")
+        self._save(self._rows(table), path)
+
+    def write_mapped(self, table: ir.Table, on_batch: OnBatch, schema: pa.Schema, path: Path) -> None:
+        """Write what a function makes of the rows as a folder of Parquet parts; it runs where the rows are."""
+        from pyspark.sql.pandas.types import from_arrow_schema
+
+        def on_part(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+            return (on_batch(batch) for batch in batches if batch.num_rows)
+
+        with _worker_errors():
+            self._save(self._rows(table).mapInArrow(on_part, from_arrow_schema(schema)), path)
+
+    def _rows(self, table: ir.Table) -> Any:
+        """Return the rows of an expression as Spark has them."""
+        self.backend._run_pre_execute_hooks(table)
+        return self.session.sql(self.backend.compile(table))
+
+    def _save(self, rows: Any, path: Path) -> None:
+        rows.write.parquet(str(path), compression="zstd")
         for left in (*path.glob("_SUCCESS"), *path.glob(".*.crc")):
             left.unlink()
 
     def interrupt(self) -> None:
         """Cancel all jobs of the session."""
         self.session.sparkContext.cancelAllJobs()
+
+
+@contextmanager
+def _worker_errors() -> Iterator[None]:
+    """Say in one line that a worker lacks packages; what else went wrong there stays as it is."""
+    from pyspark.errors import PythonException
+
+    try:
+        yield
+    except PythonException as error:
+        said = str(error).strip().splitlines()[-1]
+        if "ModuleNotFoundError" not in said:
+            raise
+        raise DependencyDown(
+            f"engine=spark: a worker cannot run this project's Python ({said}); give every worker the same environment "
+            "and name it in PYSPARK_PYTHON (docs/spark.md)"
+        ) from error
 
 
 @contextmanager
@@ -86,9 +128,11 @@ def open_spark(settings: EngineSettings, scratch: Path) -> Iterator[SparkEngine]
         files.execute("SET TimeZone = 'UTC'")
         files.execute(f"SET memory_limit = '{settings.memory_limit}'")
         files.execute(f"SET temp_directory = '{quoted(scratch / 'spill')}'")
-        backend = _connect(session)
+        backend = connect(session)
         ibis.set_backend(backend)
-        yield SparkEngine(backend, scratch, session, files)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)
+            yield SparkEngine(backend, scratch, session, files)
     finally:
         session.stop()
         files.close()
@@ -112,11 +156,13 @@ def _start(settings: EngineSettings, scratch: Path) -> Any:
         raise DependencyDown(f"engine=spark: {problem}")
     from pyspark.sql import SparkSession
 
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # else workers take any python3 they find
     is_local = settings.master.startswith("local")
     builder = SparkSession.builder.master(settings.master).appName("churn")
     places = {"spark.sql.warehouse.dir": str(scratch / "warehouse"), "spark.local.dir": str(scratch / "spill")}
+    batches = {"spark.sql.execution.arrow.maxRecordsPerBatch": str(settings.rows_per_batch)}
     alone = {"spark.driver.bindAddress": "127.0.0.1", "spark.driver.host": "127.0.0.1"} if is_local else {}
-    for key, value in {**places, **alone, **settings.options, **PINNED}.items():
+    for key, value in {**places, **batches, **alone, **settings.options, **PINNED}.items():
         builder = builder.config(key, value)
     try:
         session = builder.getOrCreate()
@@ -125,28 +171,3 @@ def _start(settings: EngineSettings, scratch: Path) -> Any:
         raise DependencyDown(f"engine=spark: no session at {settings.master} ({said})") from error
     session.sparkContext.setLogLevel("ERROR")
     return session
-
-
-def _connect(session: Any) -> Any:
-    """Return an Ibis backend on a session, with two gaps of Ibis 12 filled."""
-    from ibis.backends.pyspark import Backend
-    from ibis.backends.sql.compilers.pyspark import PySparkCompiler
-
-    class SparkCompiler(PySparkCompiler):  # type: ignore[misc]
-        """Spark has `bit_or`; Ibis does not say so."""
-
-        def visit_BitOr(self, op: ops.BitOr, *, arg: Any, where: Any) -> Any:  # noqa: N802, ARG002
-            """Join the bits of a group."""
-            return self.agg.bit_or(arg, where=where)
-
-    class SparkBackend(Backend):  # type: ignore[misc]
-        """Tables held in memory are registered before they are part of one that is cached; Ibis forgets to."""
-
-        compiler = SparkCompiler()
-
-        def _create_cached_table(self, name: str, expr: ir.Expr) -> ir.Table:
-            self._run_pre_execute_hooks(expr)
-            return super()._create_cached_table(name, expr)
-
-    _ = ibis.pyspark  # registers the options that its compiler reads
-    return SparkBackend().connect(session)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -74,21 +74,26 @@ class Bundle:
         return quoted
 
     def select(self, features: pd.DataFrame) -> pd.DataFrame:
-        """Return the model's columns in its order.
+        """Return the model's columns in its order."""
+        self.require_columns(features.columns)
+        return features[self.catalog.names]
+
+    def require_columns(self, columns: Iterable[str]) -> None:
+        """Refuse rows that lack a column of the model.
 
         Raises
         ------
         DataRefused
-            When a column of the model is not there.
+            Naming those that are not there.
         """
-        absent = [name for name in self.catalog.names if name not in features.columns]
+        there = set(columns)
+        absent = [name for name in self.catalog.names if name not in there]
         if absent:
             raise DataRefused(
                 f"the model needs {len(absent)} features that are not there: {', '.join(absent[:5])}",
                 code="feature_mismatch",
                 remedy="Score with the features the model was trained on, or train again",
             )
-        return features[self.catalog.names]
 
 
 def raw_score_of(pipeline: Pipeline, features: pd.DataFrame) -> np.ndarray:

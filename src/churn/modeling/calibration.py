@@ -63,8 +63,12 @@ class Calibrator:
         return cls(**{**content, "x": tuple(content["x"]), "y": tuple(content["y"])})
 
 
-def fit_calibrator(method: Method, raw_score: np.ndarray, churned: np.ndarray) -> Calibrator:
+def fit_calibrator(
+    method: Method, raw_score: np.ndarray, churned: np.ndarray, weight: np.ndarray | None = None
+) -> Calibrator:
     """Return the calibrator fitted on raw scores (rows,) and outcomes (rows,) of 0 and 1.
+
+    With weights (rows,) each row stands for so many, and probabilities come out at the rate of all of them.
 
     A fitted slope at or below zero would turn the ranking round: it is set to a small positive value and said.
 
@@ -75,38 +79,45 @@ def fit_calibrator(method: Method, raw_score: np.ndarray, churned: np.ndarray) -
     if method == "none" or len(np.unique(churned)) < 2:
         return Calibrator("none")
     if method == "isotonic":
-        fitted = IsotonicRegression(y_min=0.0, y_max=1.0, out_of_bounds="clip").fit(raw_score, churned)
+        steps = IsotonicRegression(y_min=0.0, y_max=1.0, out_of_bounds="clip")
+        fitted = steps.fit(raw_score, churned, sample_weight=weight)
         return Calibrator("isotonic", x=tuple(fitted.X_thresholds_), y=tuple(fitted.y_thresholds_))
-    line = _fit_line(raw_score, churned)
+    weights = np.ones(len(churned)) if weight is None else weight
+    line = _fit_line(raw_score, churned, weights)
     if method == "centred":
-        x, y = _centres(raw_score, churned)
+        x, y = _centres(raw_score, churned, weights)
         return replace(line, method="centred", x=x, y=y)
     return line
 
 
-def _centres(raw_score: np.ndarray, churned: np.ndarray) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def _centres(
+    raw_score: np.ndarray, churned: np.ndarray, weight: np.ndarray
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Return the centres of isotonic steps: mean score and rate of each, the rates rising strictly."""
-    fitted = IsotonicRegression(y_min=0.0, y_max=1.0).fit(raw_score, churned).predict(raw_score)
-    rates, step, rows = np.unique(fitted, return_inverse=True, return_counts=True)
-    return tuple((np.bincount(step, raw_score) / rows).tolist()), tuple(rates.tolist())
+    steps = IsotonicRegression(y_min=0.0, y_max=1.0).fit(raw_score, churned, sample_weight=weight)
+    rates, step = np.unique(steps.predict(raw_score), return_inverse=True)
+    centres = np.bincount(step, weight * raw_score) / np.bincount(step, weight)
+    return tuple(centres.tolist()), tuple(rates.tolist())
 
 
-def _fit_line(raw_score: np.ndarray, churned: np.ndarray) -> Calibrator:
+def _fit_line(raw_score: np.ndarray, churned: np.ndarray, weight: np.ndarray) -> Calibrator:
     """Return the sigmoid; with few leavers its slope is mostly noise, and is drawn towards one."""
-    free = float(LogisticRegression(C=np.inf, max_iter=1000).fit(raw_score.reshape(-1, 1), churned).coef_[0, 0])
+    line = LogisticRegression(C=np.inf, max_iter=1000).fit(raw_score.reshape(-1, 1), churned, sample_weight=weight)
+    free = float(line.coef_[0, 0])
     leavers = float(churned.sum())
     slope = 1 + (free - 1) * leavers / (leavers + PRIOR_LEAVERS)
     if slope < LEAST_SLOPE:
         log.warning("calibration: scores do not rise with the outcome on the calibration dates (slope %.3f)", free)
         slope = LEAST_SLOPE
-    return Calibrator("sigmoid", slope, _find_intercept(slope * raw_score, float(churned.mean())))
+    return Calibrator("sigmoid", slope, _find_intercept(slope * raw_score, churned, weight))
 
 
-def _find_intercept(log_odds: np.ndarray, rate: float) -> float:
-    """Return the shift of log-odds under which their mean probability is the rate, by bisection."""
+def _find_intercept(log_odds: np.ndarray, churned: np.ndarray, weight: np.ndarray) -> float:
+    """Return the shift of log-odds under which their mean probability is the share that churned, by bisection."""
+    rate = float(np.average(churned, weights=weight))
     centre = float(logit(np.array([rate]))[0])
     low, high = centre - float(log_odds.max()), centre - float(log_odds.min())
     for _ in range(BISECTIONS):
         middle = (low + high) / 2
-        low, high = (middle, high) if sigmoid(log_odds + middle).mean() < rate else (low, middle)
+        low, high = (middle, high) if np.average(sigmoid(log_odds + middle), weights=weight) < rate else (low, middle)
     return (low + high) / 2

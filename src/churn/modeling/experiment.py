@@ -15,6 +15,7 @@ from churn.features.catalog import Catalog
 from churn.modeling.bundle import Bundle
 from churn.modeling.fit import Candidate, fit_bundle, recency_rule, require_outcomes
 from churn.modeling.leaks import raise_leak_alarm, single_feature_aucs
+from churn.snapshots.sampling import WEIGHT
 from churn.snapshots.splits import Fold, customer_folds, rolling_folds, split_dates, temporal_fold
 
 ROW_COLUMNS = ["customer_id", "as_of_date", "churned"]
@@ -108,7 +109,7 @@ def backtest_folds(matrix: pd.DataFrame, settings: ChurnSettings) -> list[Fold]:
     """Return the folds of a backtest: rolling origins before the test dates, or the folds by customer."""
     if settings.split.kind == "by_customer":
         return build_folds(matrix, settings)
-    return rolling_folds(matrix, settings.split, settings.windows)
+    return [within_sample(fold, matrix) for fold in rolling_folds(matrix, settings.split, settings.windows)]
 
 
 def build_folds(matrix: pd.DataFrame, settings: ChurnSettings) -> list[Fold]:
@@ -117,7 +118,15 @@ def build_folds(matrix: pd.DataFrame, settings: ChurnSettings) -> list[Fold]:
         groups = matrix["group_id"].fillna(matrix["customer_id"]) if "group_id" in matrix else matrix["customer_id"]
         return customer_folds(groups, settings.split)
     dates = [d.date() for d in sorted(matrix["as_of_date"].unique())]
-    return [temporal_fold(matrix, split_dates(dates, settings.split, settings.windows))]
+    return [within_sample(temporal_fold(matrix, split_dates(dates, settings.split, settings.windows)), matrix)]
+
+
+def within_sample(fold: Fold, matrix: pd.DataFrame) -> Fold:
+    """Return the fold without the rows that are there to be measured on and were not drawn to be learned from."""
+    if WEIGHT not in matrix:
+        return fold
+    is_drawn = matrix[WEIGHT].to_numpy() > 0
+    return replace(fold, fit=fold.fit & is_drawn, calibrate=fold.calibrate & is_drawn)
 
 
 def describe_problem(settings: ChurnSettings, features: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal
 
@@ -20,6 +20,7 @@ from churn.modeling.calibration import Method, fit_calibrator
 from churn.modeling.encoding import build_pipeline, count_text_outputs
 from churn.modeling.follow_up import follow_up, known_by
 from churn.modeling.stopping import choose_tree_count
+from churn.snapshots.sampling import WEIGHT
 from churn.snapshots.splits import Fold
 
 TARGET = "churned"
@@ -78,7 +79,8 @@ def fit_bundle(
     Parameters
     ----------
     matrix
-        Labelled rows: `customer_id`, `as_of_date`, `churned` and the catalogue's columns.
+        Labelled rows: `customer_id`, `as_of_date`, `churned` and the catalogue's columns; of a sample also
+        `sample_weight`, by which every row stands for so many.
     """
     used = Catalog([f for f in catalog.features if not candidate.columns or f.name in candidate.columns])
     numbers = [f.name for f in used.features if f.kind == "number"]
@@ -86,27 +88,32 @@ def fit_bundle(
     ordered = Catalog([used[name] for name in (*numbers, *used.categories, *texts)])
     pipeline = build_pipeline(candidate.encoding, numbers, used.categories, clone(candidate.estimator), texts)
     rows, target = matrix.loc[fold.fit], matrix.loc[fold.fit, TARGET].to_numpy(dtype=int)
-    known_on = None
+    weight, known_on = weights_of(rows), None
     if getattr(candidate.estimator, "needs_follow_up", False):
         known_on = partial(follow_up, lead_days=problem["windows"]["lead_days"])
         target = known_on(rows, until=known_by(matrix, fold))
     if candidate.monotone:
         _constrain(pipeline["model"], _directions(ordered))
     if candidate.stopping_rounds is not None:
-        chosen = choose_tree_count(pipeline, rows, target, candidate.stopping_rounds, known_on)
+        chosen = choose_tree_count(pipeline, rows, target, candidate.stopping_rounds, known_on, weight)
         pipeline["model"].set_params(**chosen)
-    pipeline.fit(rows[ordered.names], target)
-    seen = fold.fit | fold.calibrate
+    pipeline.fit(rows[ordered.names], target, **({} if weight is None else {"model__sample_weight": weight}))
+    known = [name for name in (TARGET, "as_of_date", WEIGHT) if name in matrix]
+    seen = matrix.loc[fold.fit | fold.calibrate, known]
     bundle = Bundle(
         pipeline, fit_calibrator("none", np.empty(0), np.empty(0)), ordered, candidate.name, problem,
-        base_rate=float(matrix.loc[seen, TARGET].mean()), typical=describe_typical(rows, ordered),
-        last_fit_date=str(matrix.loc[seen, "as_of_date"].max().date()),
+        base_rate=float(np.average(seen[TARGET], weights=weights_of(seen))), typical=describe_typical(rows, ordered),
+        last_fit_date=str(seen["as_of_date"].max().date()),
     )  # fmt: skip
     later = matrix.loc[fold.calibrate]
     raw = bundle.raw_score(later) if len(later) else np.empty(0)
-    return Bundle(
-        **{**bundle.__dict__, "calibrator": fit_calibrator(calibration, raw, later[TARGET].to_numpy(dtype=int))}
-    )
+    calibrator = fit_calibrator(calibration, raw, later[TARGET].to_numpy(dtype=int), weights_of(later))
+    return replace(bundle, calibrator=calibrator)
+
+
+def weights_of(rows: pd.DataFrame) -> np.ndarray | None:
+    """Return how many rows each row stands for, shape (rows,), or None where each is itself."""
+    return rows[WEIGHT].to_numpy(dtype=float) if WEIGHT in rows else None
 
 
 def _constrain(estimator: Any, directions: list[int]) -> None:
@@ -128,11 +135,20 @@ def describe_typical(rows: pd.DataFrame, catalog: Catalog) -> dict[str, Any]:
     """
     rows = rows.iloc[:: -(-len(rows) // ENOUGH_ROWS) or 1]
     typical: dict[str, Any] = {}
+    weight = pd.Series(weights_of(rows), index=rows.index) if WEIGHT in rows else None
     for feature in catalog.features:
         values = rows[feature.name].dropna()
         if len(values) and feature.kind != "text":
-            typical[feature.name] = float(values.median()) if feature.kind == "number" else str(values.mode().iloc[0])
+            typical[feature.name] = _typical(values, None if weight is None else weight[values.index], feature.kind)
     return typical
+
+
+def _typical(values: pd.Series, weight: pd.Series | None, kind: str) -> float | str:
+    if weight is None:
+        return float(values.median()) if kind == "number" else str(values.mode().iloc[0])
+    total = weight.groupby(values).sum()
+    middle = total.cumsum() >= total.sum() / 2
+    return float(total.index[int(middle.argmax())]) if kind == "number" else str(total.idxmax())
 
 
 def require_outcomes(matrix: pd.DataFrame, folds: list[Fold], least: int) -> None:

@@ -110,27 +110,35 @@ class TimeToChurn(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.monotone_constraints = monotone_constraints
         self.random_state = random_state
 
-    def fit(self, inputs: np.ndarray, followed: np.ndarray, **watching: Any) -> TimeToChurn:
+    def fit(
+        self, inputs: np.ndarray, followed: np.ndarray, sample_weight: np.ndarray | None = None, **watching: Any
+    ) -> TimeToChurn:
         """Fit on encoded inputs (rows, columns) and what followed them (rows, 3), as `expand_periods` takes it.
 
         Parameters
         ----------
+        sample_weight
+            How many rows each row stands for, shape (rows,).
         watching
             For LightGBM's own `fit` of the hazard. `eval_X` and `eval_y`, later rows and what followed them, are
-            expanded as the others are.
+            expanded as the others are, and so are their weights.
         """
         inputs = np.asarray(inputs, dtype=np.float32)
-        expanded, outcome = self._expanded(inputs, followed)
+        expanded, outcome, weight = self._expanded(inputs, followed, sample_weight)
         self.classes_ = np.array([0, 1])
         limits = self.monotone_constraints
         constrained = {} if limits is None else {"monotone_constraints": [*limits, 0]}
         if "eval_X" in watching:
             later, followed_later = np.asarray(watching["eval_X"], dtype=np.float32), watching["eval_y"]
-            expanded_later, outcome_later = self._expanded(later, followed_later)
-            watching |= {"eval_X": expanded_later, "eval_y": outcome_later > 0}
-        self.leaving_ = clone(self.leaving).set_params(**constrained).fit(expanded, outcome > 0, **watching)
+            (weight_later,) = watching.get("eval_sample_weight") or [None]
+            expanded_later, outcome_later, weight_later = self._expanded(later, followed_later, weight_later)
+            watched = {"eval_X": expanded_later, "eval_y": outcome_later > 0}
+            watching |= {**watched, "eval_sample_weight": None if weight_later is None else [weight_later]}
+        left = outcome > 0
+        self.leaving_ = clone(self.leaving).set_params(**constrained)
+        self.leaving_.fit(expanded, left, sample_weight=weight, **watching)
         self.period_effects_ = self._measure_periods(inputs)
-        self._fit_kind(expanded[outcome > 0], outcome[outcome > 0] == INVOLUNTARY)
+        self._fit_kind(expanded[left], outcome[left] == INVOLUNTARY, None if weight is None else weight[left])
         return self
 
     @property
@@ -138,10 +146,13 @@ class TimeToChurn(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """Number of trees of the hazard after which rows that were watched no longer improved."""
         return int(self.leaving_.best_iteration_)
 
-    def _expanded(self, inputs: np.ndarray, followed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return person-periods as inputs (the number of the period last) and what happened in each."""
+    def _expanded(
+        self, inputs: np.ndarray, followed: np.ndarray, weight: np.ndarray | None
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+        """Return person-periods as inputs (the number of the period last), what happened in each, and their weights."""
         periods = self._sampled(expand_periods(followed, self.period_days, self._periods_for(self._furthest())))
-        return _with_period(inputs[periods.row], periods.number), periods.outcome
+        weights = None if weight is None else weight[periods.row]
+        return _with_period(inputs[periods.row], periods.number), periods.outcome, weights
 
     def contributions(self, inputs: np.ndarray, number: int) -> np.ndarray:
         """Return contributions to the log-odds of one period, shape (rows, columns + 2): inputs, period, base."""
@@ -153,11 +164,11 @@ class TimeToChurn(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         numbers = range(self._periods_for(self.horizon_days))
         return np.array([self.contributions(some, number)[:, -2].mean() for number in numbers])
 
-    def _fit_kind(self, expanded: np.ndarray, is_involuntary: np.ndarray) -> None:
-        self.involuntary_share_ = float(is_involuntary.mean())
+    def _fit_kind(self, expanded: np.ndarray, is_involuntary: np.ndarray, weight: np.ndarray | None) -> None:
+        self.involuntary_share_ = float(np.average(is_involuntary, weights=weight))
         self.kind_ = None
         if min(is_involuntary.sum(), (~is_involuntary).sum()) >= LEAST_OF_A_KIND:
-            self.kind_ = clone(self.kind).fit(expanded, is_involuntary)
+            self.kind_ = clone(self.kind).fit(expanded, is_involuntary, sample_weight=weight)
 
     def _sampled(self, periods: Periods) -> Periods:
         share = self.max_person_periods / max(len(periods.row), 1)

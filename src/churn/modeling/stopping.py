@@ -41,6 +41,7 @@ def choose_tree_count(
     target: np.ndarray,
     patience: int,
     known_on: Callable[..., np.ndarray] | None = None,
+    weight: np.ndarray | None = None,
 ) -> dict[str, Any]:
     """Return the estimator parameters with the number of trees that later rows ask for.
 
@@ -58,6 +59,8 @@ def choose_tree_count(
     known_on
         The target of rows as it was known on a date. Where customers are followed for long, the earlier rows would else
         have seen what the later ones are watched for.
+    weight
+        How many rows each row stands for, shape (rows,).
     """
     from lightgbm import early_stopping
 
@@ -72,8 +75,10 @@ def choose_tree_count(
     model = trial["model"].fit(
         earlier,
         before,
+        sample_weight=None if weight is None else weight[~held],
         eval_X=trial["encode"].transform(rows[held]),
         eval_y=target[held],
+        eval_sample_weight=None if weight is None else [weight[held]],
         eval_metric="binary_logloss",
         callbacks=[early_stopping(patience, verbose=False)],
     )

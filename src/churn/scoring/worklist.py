@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection
+from collections.abc import Sequence
 
+import ibis
+import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
 
@@ -12,7 +14,19 @@ from churn.core.errors import ConfigRefused
 from churn.core.settings import PolicySettings
 
 
-def build_worklist(scores: pd.DataFrame, policy: PolicySettings, not_to_contact: Collection[str] = ()) -> pd.DataFrame:
+def rank_scores(scores: ir.Table) -> ir.Table:
+    """Return the scores of one date with `risk_rank` 1, 2, ..., in that order.
+
+    The tie rule: higher probability first, then more money, then the lower id. Only these three columns are brought
+    together in one place.
+    """
+    keys = scores.select("customer_id", "churn_probability", "mrr")
+    so_far = ibis.window(order_by=_order(keys, ("churn_probability", "mrr")), preceding=None, following=0)
+    ranked = scores.join(keys.select("customer_id", risk_rank=keys.customer_id.count().over(so_far)), "customer_id")
+    return ranked.relocate("risk_rank", before="risk_band").order_by("risk_rank")
+
+
+def build_worklist(scores: ir.Table, policy: PolicySettings, left_alone: ir.Table | None = None) -> pd.DataFrame:
     """Return the customers of one date that the team should contact.
 
     Grain: customer x as-of date; the scores' columns plus `list_position` (1 is first) and `arm` (`treatment`, or
@@ -23,23 +37,21 @@ def build_worklist(scores: pd.DataFrame, policy: PolicySettings, not_to_contact:
 
     Parameters
     ----------
-    not_to_contact
-        Ids of customers who asked to be left alone: scored, never listed.
+    left_alone
+        `customer_id` of those who asked not to be contacted: scored, never listed.
 
     Raises
     ------
     ConfigRefused
         When the list should follow expected profit and no customer's price is known.
     """
-    scores = scores[~scores["customer_id"].isin(list(not_to_contact))]
+    if left_alone is not None:
+        scores = scores.anti_join(left_alone, "customer_id")
     if policy.rank_by == "expected_profit":
         scores = _worth_a_contact(scores)
     other = "mrr_at_risk" if policy.rank_by == "churn_probability" else "churn_probability"
-    keys = scores.assign(**{c: scores[c].fillna(0.0) for c in (policy.rank_by, other)})
-    order = keys.sort_values(
-        [policy.rank_by, other, "customer_id"], ascending=[False, False, True], kind="stable"
-    ).index
-    chosen = scores.loc[order[: policy.capacity]].reset_index(drop=True)
+    ordered = scores.order_by(_order(scores, (policy.rank_by, other)))
+    chosen: pd.DataFrame = ordered.limit(policy.capacity).to_pyarrow().to_pandas()
     return chosen.assign(
         list_position=np.arange(1, len(chosen) + 1),
         arm=[
@@ -49,15 +61,28 @@ def build_worklist(scores: pd.DataFrame, policy: PolicySettings, not_to_contact:
     )
 
 
+def count_left_alone(scores: ir.Table, left_alone: ir.Table | None) -> int:
+    """Return how many of the scored customers asked not to be contacted."""
+    if left_alone is None:
+        return 0
+    return int(scores.semi_join(left_alone, "customer_id").count().to_pyarrow().as_py())
+
+
 def assign_arm(customer_id: str, as_of_date: str, control_share: float) -> str:
     """Return `treatment` or `control`: a draw that depends on the customer and the date alone, so a re-run agrees."""
     digest = hashlib.sha256(f"arm:{as_of_date}:{customer_id}".encode()).digest()
     return "control" if int.from_bytes(digest[:8], "big") / 2**64 < control_share else "treatment"
 
 
-def _worth_a_contact(scores: pd.DataFrame) -> pd.DataFrame:
-    if len(scores) and scores["expected_profit"].isna().all():
+def _order(scores: ir.Table, columns: Sequence[str]) -> list[ir.Value]:
+    """Return an order without ties: the columns falling, what is unknown as nothing, then the ids rising."""
+    return [*(scores[name].fill_null(0.0).desc() for name in columns), scores.customer_id.asc()]
+
+
+def _worth_a_contact(scores: ir.Table) -> ir.Table:
+    customers, priced = scores.count(), scores.expected_profit.count()
+    if ((customers > 0) & (priced == 0)).to_pyarrow().as_py():
         raise ConfigRefused(
             ["policy.rank_by=expected_profit: this company's tables hold no price (mrr); rank by churn_probability"]
         )
-    return scores[scores["expected_profit"] > 0]
+    return scores.filter(scores.expected_profit > 0)

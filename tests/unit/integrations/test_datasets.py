@@ -20,6 +20,7 @@ from churn.integrations.datasets import (
     rows_to_score,
 )
 from churn.integrations.engine import open_engine
+from churn.integrations.frames import to_frame
 from churn.integrations.layers import Layer, dataset_key, read_staged, write_dataset
 from churn.modeling.bundle import Bundle
 from tests.builders import ENGINE, Company, copy_company, csv_text, make_settings, make_source, select_all, stage_source
@@ -140,6 +141,7 @@ class TestScoring:
         )
         trained = frame(layer, "features")
         expected = trained[trained["as_of_date"].astype(str).str[:10] == day].reset_index(drop=True)
+        rows = to_frame(rows)
         assert as_of == date.fromisoformat(day)
         assert rows["customer_id"].tolist() == expected["customer_id"].tolist()
         for name in expected.columns[2:]:
@@ -217,7 +219,7 @@ class TestFlat:
         staged = read_staged(settings)
         bundle = Bundle(None, None, Catalog([]), "none", {}, 0.1)  # type: ignore[arg-type]
         rows, as_of = rows_to_score(engine, staged, settings, bundle)
-        assert as_of == date(2024, 2, 1) and rows["seats"].tolist() == [0.0, 1.0, 2.0, 3.0]
+        assert as_of == date(2024, 2, 1) and to_frame(rows)["seats"].tolist() == [0.0, 1.0, 2.0, 3.0]
         scoring = settings.scoring.model_copy(update={"as_of": date(2024, 3, 1)})
         with pytest.raises(DataRefused, match="Choose one of its dates: 2024-01-01, 2024-02-01"):
             rows_to_score(engine, staged, settings.model_copy(update={"scoring": scoring}), bundle)

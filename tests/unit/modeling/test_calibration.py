@@ -106,3 +106,16 @@ def test_separated_outcomes_still_give_probabilities() -> None:
     calibrator = fit_calibrator("sigmoid", np.array([-2.0, -1.0, 1.0, 2.0]), np.array([0, 0, 1, 1]))
     assert np.isfinite(calibrator.predict(np.array([-1.0, 1.0]))).all()
     assert calibrator.slope > 0
+
+
+@pytest.mark.parametrize("method", ["sigmoid", "isotonic", "centred"])
+def test_a_weight_counts_as_so_many_rows(method: str) -> None:
+    generator = np.random.default_rng(3)
+    weight = generator.integers(1, 5, len(RAW))
+    weighted = fit_calibrator(method, RAW, CHURNED, weight.astype(float))  # type: ignore[arg-type]
+    repeated = fit_calibrator(method, np.repeat(RAW, weight), np.repeat(CHURNED, weight))  # type: ignore[arg-type]
+    tolerance = 1e-9 if method == "isotonic" else 0.01  # few leavers are trusted by their number
+    assert weighted.predict(RAW) == pytest.approx(repeated.predict(RAW), abs=tolerance)
+    assert np.average(weighted.predict(RAW), weights=weight) == pytest.approx(
+        np.average(CHURNED, weights=weight), abs=0.005
+    )

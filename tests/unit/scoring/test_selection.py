@@ -7,14 +7,14 @@ import pytest
 
 from churn.core.errors import ConfigRefused
 from churn.core.settings import PolicySettings
-from churn.scoring.batch import ModelMark, score_customers
+from churn.scoring.batch import ModelMark
 from churn.scoring.selection import Selection, select_rows
-from churn.scoring.worklist import build_worklist
 from tests.unit.modeling.toys import fitted, rows_of
+from tests.unit.scoring.tables import ranked_scores, worklist_of
 
 POLICY = PolicySettings(capacity=60, control_share=0.3)
-SCORES = score_customers(rows_of(), fitted("trees"), POLICY, ModelMark("churn-toy", "1", "run"))
-WORKLIST = build_worklist(SCORES, POLICY)
+SCORES = ranked_scores(rows_of(), fitted("trees"), POLICY, ModelMark("churn-toy", "1", "run"))
+WORKLIST = worklist_of(SCORES, POLICY)
 
 
 def _chosen(rows: pd.DataFrame = WORKLIST, **wanted: Any) -> pd.DataFrame:

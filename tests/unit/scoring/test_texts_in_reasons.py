@@ -15,7 +15,7 @@ from churn.integrations.bundles import read_bundle, write_bundle
 from churn.modeling.bundle import Bundle
 from churn.modeling.fit import fit_bundle
 from churn.modeling.leaks import single_feature_aucs
-from churn.scoring.batch import ModelMark, score_customers
+from churn.scoring.batch import ModelMark, score_rows
 from tests.unit.modeling.toys import CATALOG, PROBLEM, make_candidate, make_feature, make_fold, make_matrix
 
 WRITING = make_feature("text_recent_last", "poor_experience", kind="text", reason_en="Writes about: {value}")
@@ -49,7 +49,7 @@ def test_what_is_written_moves_the_score_and_adds_up(bundle: Bundle):
 
 def test_reasons_quote_a_topic_and_never_the_text(bundle: Bundle):
     rows = with_texts().tail(200)
-    scores = score_customers(rows, bundle, PolicySettings(capacity=10), ModelMark("m", "1", "r"))
+    scores = score_rows(rows, bundle, PolicySettings(capacity=10), ModelMark("m", "1", "r"))
     told = [reason for reasons in scores["reasons_en"] for reason in reasons if reason.startswith("Writes about")]
     assert told and all("invoice" in reason or "charged" in reason or "project" in reason for reason in told)
     published = scores.to_json()

@@ -8,7 +8,8 @@ import pytest
 
 from churn.core.errors import ConfigRefused
 from churn.core.settings import PolicySettings
-from churn.scoring.worklist import assign_arm, build_worklist
+from churn.scoring.worklist import assign_arm
+from tests.unit.scoring.tables import worklist_of
 
 
 def _scores(rows: list[tuple[str, float, float | None]]) -> pd.DataFrame:
@@ -20,7 +21,7 @@ FIVE = _scores([("e", 0.9, 1.0), ("a", 0.5, 50.0), ("d", 0.5, 60.0), ("b", 0.5, 
 
 
 def _ids(**policy: Any) -> list[str]:
-    return list(build_worklist(FIVE, PolicySettings(**{"capacity": 5, **policy}))["customer_id"])
+    return list(worklist_of(FIVE, PolicySettings(**{"capacity": 5, **policy}))["customer_id"])
 
 
 def test_the_riskiest_come_first_then_the_more_money_then_the_lower_id() -> None:
@@ -35,41 +36,41 @@ class TestExpectedProfit:
     WORTH = FIVE.assign(expected_profit=[3.0, -1.0, 8.0, np.nan, 8.0])
 
     def test_comes_first_where_the_policy_says_so_and_nobody_who_costs_is_listed(self) -> None:
-        worklist = build_worklist(self.WORTH, PolicySettings(capacity=5, rank_by="expected_profit"))
+        worklist = worklist_of(self.WORTH, PolicySettings(capacity=5, rank_by="expected_profit"))
         assert list(worklist["customer_id"]) == ["d", "c", "e"]
 
     def test_is_cut_at_the_capacity(self) -> None:
-        worklist = build_worklist(self.WORTH, PolicySettings(capacity=1, rank_by="expected_profit"))
+        worklist = worklist_of(self.WORTH, PolicySettings(capacity=1, rank_by="expected_profit"))
         assert list(worklist["customer_id"]) == ["d"]
 
     def test_without_any_price_is_refused(self) -> None:
         priceless = FIVE.assign(expected_profit=np.nan)
         with pytest.raises(ConfigRefused, match="hold no price"):
-            build_worklist(priceless, PolicySettings(capacity=5, rank_by="expected_profit"))
+            worklist_of(priceless, PolicySettings(capacity=5, rank_by="expected_profit"))
 
 
 @pytest.mark.parametrize(("capacity", "expected"), [(1, 1), (3, 3), (5, 5), (500, 5)])
 def test_is_no_longer_than_the_team_can_work(capacity: int, expected: int) -> None:
-    worklist = build_worklist(FIVE, PolicySettings(capacity=capacity))
+    worklist = worklist_of(FIVE, PolicySettings(capacity=capacity))
     assert list(worklist["list_position"]) == list(range(1, expected + 1))
 
 
 def test_a_tie_at_the_cut_is_always_cut_the_same_way() -> None:
     for seed in range(5):
         shuffled = FIVE.sample(frac=1, random_state=seed)
-        assert list(build_worklist(shuffled, PolicySettings(capacity=2))["customer_id"]) == ["e", "b"]
+        assert list(worklist_of(shuffled, PolicySettings(capacity=2))["customer_id"]) == ["e", "b"]
 
 
 def test_unknown_money_counts_as_nothing_and_stays_unknown() -> None:
     scores = _scores([("a", 0.5, None), ("b", 0.5, 1.0), ("c", 0.9, None)])
-    worklist = build_worklist(scores, PolicySettings(capacity=3))
+    worklist = worklist_of(scores, PolicySettings(capacity=3))
     assert list(worklist["customer_id"]) == ["c", "b", "a"]
     assert np.isnan(worklist["mrr_at_risk"].iloc[0])
 
 
 def test_the_scores_that_were_given_stay_as_they_are() -> None:
     before = FIVE.copy()
-    build_worklist(FIVE, PolicySettings(capacity=2, control_share=0.5))
+    worklist_of(FIVE, PolicySettings(capacity=2, control_share=0.5))
     pd.testing.assert_frame_equal(FIVE, before)
 
 
@@ -79,8 +80,8 @@ class TestArms:
     def test_depend_on_customer_and_date_alone(self) -> None:
         scores = _scores([(name, 0.5, 1.0) for name in self.IDS[:50]])
         policy = PolicySettings(capacity=50, control_share=0.3)
-        arms = build_worklist(scores, policy).set_index("customer_id")["arm"]
-        fewer = build_worklist(scores.tail(20), policy).set_index("customer_id")["arm"]
+        arms = worklist_of(scores, policy).set_index("customer_id")["arm"]
+        fewer = worklist_of(scores.tail(20), policy).set_index("customer_id")["arm"]
         assert fewer.to_dict() == arms.loc[list(fewer.index)].to_dict()
 
     def test_about_the_wanted_share_is_left_uncontacted(self) -> None:
