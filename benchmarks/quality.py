@@ -1,8 +1,9 @@
 """How good the models are on public data and on a company whose truth is known, beside published figures.
 
-Usage: python benchmarks/quality.py [telco] [oulad_students] [oulad_temporal] [simulated]      (default: all)
+Usage: python benchmarks/quality.py [telco] [oulad_students] [oulad_temporal] [simulated] [CUSTOMERS] (default: all)
 Sets are read from `paths.real` (CHURN_REAL_DATA); a set that is not there is skipped with a line. `simulated` is the
-company of `benchmarks/oracle.py`, with 50,000 customers.
+company of `benchmarks/oracle.py`, with 50,000 customers unless a number says otherwise. Where the published figures come
+from, and how far they compare, is said in benchmarks/README.md.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ import logging
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 from benchmarks import oracle
@@ -60,8 +62,8 @@ def oulad_students(work: Path) -> list[Row]:
     metrics = train_on(work, "experiment=oulad_2013_students")
     task = "OULAD 2013, next week, folds by student"
     return metrics and [
-        (task, "AUC", metrics["auc"], "0.80 to 0.84 (random folds)", ">= 0.845"),
-        (task, "average precision", metrics["average_precision"], "", ">= 0.16"),
+        (task, "AUC", metrics["auc"], "0.8436 (CatBoost, random rows)", ">= 0.845"),
+        (task, "average precision", metrics["average_precision"], "0.159 (CatBoost, random rows)", ">= 0.16"),
         *reliability(task, metrics, "< 0.01"),
     ]  # type: ignore[return-value]
 
@@ -77,10 +79,10 @@ def oulad_temporal(work: Path) -> list[Row]:
     ]  # type: ignore[return-value]
 
 
-def simulated(work: Path) -> list[Row]:
+def simulated(work: Path, customers: int = CUSTOMERS) -> list[Row]:
     """Return those on the simulated company: how much of what can be known the model knows."""
-    metrics = oracle.run(CUSTOMERS, work)
-    task = f"simulated, {CUSTOMERS:,} customers"
+    metrics = oracle.run(customers, work)
+    task = f"simulated, {customers:,} customers"
     ratio = metrics["mean_probability"] / metrics["mean_true_probability"]
     return [
         (task, "captured share of the oracle's AUC", metrics["expected_captured_auc_share"], "", ">= 0.97"),
@@ -89,13 +91,17 @@ def simulated(work: Path) -> list[Row]:
     ]
 
 
-PARTS: dict[str, Callable[[Path], list[Row]]] = {
+PARTS: Mapping[str, Callable[[Path], list[Row]]] = {
     "telco": telco, "oulad_students": oulad_students, "oulad_temporal": oulad_temporal, "simulated": simulated,
 }  # fmt: skip
 
 
-def main(names: list[str]) -> int:
+def main(words: list[str]) -> int:
     """Run the parts in folders of their own, and print one table and the same figures as JSON last."""
+    sizes, names = [int(word) for word in words if word.isdigit()], [word for word in words if not word.isdigit()]
+    parts: Mapping[str, Callable[[Path], list[Row]]] = PARTS
+    if sizes:
+        parts = {**PARTS, "simulated": partial(simulated, customers=sizes[-1])}
     unknown = [name for name in names if name not in PARTS]
     if unknown:
         print(f"error: no part {', '.join(unknown)} (there are {', '.join(PARTS)})", file=sys.stderr)
@@ -104,7 +110,7 @@ def main(names: list[str]) -> int:
     rows: list[Row] = []
     for name in names or PARTS:
         with tempfile.TemporaryDirectory() as work:
-            rows += PARTS[name](Path(work)) or []
+            rows += parts[name](Path(work)) or []
     print("\n| task | figure | ours | published | wanted |\n|---|---|---|---|---|")
     for task, figure, ours, published, wanted in rows:
         print(f"| {task} | {figure} | {ours:.4f} | {published} | {wanted} |")
