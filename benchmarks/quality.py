@@ -2,8 +2,8 @@
 
 Usage: python benchmarks/quality.py [telco] [oulad_students] [oulad_temporal] [simulated] [CUSTOMERS] (default: all)
 Sets are read from `paths.real` (CHURN_REAL_DATA); a set that is not there is skipped with a line. `simulated` is the
-company of `benchmarks/oracle.py`, with 50,000 customers unless a number says otherwise. Where the published figures come
-from, and how far they compare, is said in benchmarks/README.md.
+company of `benchmarks/oracle.py`, with 50,000 customers unless a number says otherwise. benchmarks/README.md says
+where the published figures come from, and how far they compare.
 """
 
 from __future__ import annotations
