@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow as pa
 
 from churn.simulation.arrow import clock, coded, ids, instants, numbers
+from churn.simulation.block import FOREVER, INVOLUNTARY, RUNNING, SWITCHED, BlockLife
 from churn.simulation.customers import AGE_BANDS, NEVER
-from churn.simulation.history import FOREVER, INVOLUNTARY, RUNNING, SWITCHED, BlockLife
 from churn.simulation.moments import next_batch
 from churn.simulation.people import FIRST_NAMES, LAST_NAMES, NOTES
 from churn.simulation.process import Dynamics

@@ -20,8 +20,9 @@ from churn.simulation.accounts import (
     payments_table,
     subscriptions_table,
 )
+from churn.simulation.block import INVOLUNTARY
 from churn.simulation.engagement import draw_events, events_table
-from churn.simulation.history import INVOLUNTARY, live_block
+from churn.simulation.history import live_block
 from churn.simulation.outreach import draw_messages, draw_responses, messages_table, responses_table
 from churn.simulation.process import Dynamics, build_dynamics
 from churn.simulation.settings import SimulationSettings

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from churn.simulation.campaigns import assign
 from churn.simulation.customers import Traits
-from churn.simulation.history import assign, past_due_hazard
+from churn.simulation.history import past_due_hazard
 from churn.simulation.process import Dynamics, States, advance, due_day, severity, voluntary_hazards
 from churn.simulation.randomness import innovations, uniform
 from churn.simulation.taxonomy import VOLUNTARY_CAUSES, Flags, Floats, Ints

@@ -6,8 +6,8 @@ import numpy as np
 import pyarrow as pa
 
 from churn.simulation.arrow import DAY_MICROSECONDS, clock, coded, epoch_microseconds, ids, numbers
+from churn.simulation.block import VOLUNTARY
 from churn.simulation.customers import Traits
-from churn.simulation.history import VOLUNTARY
 from churn.simulation.moments import WEEK_MICROSECONDS, draw_moments, later, next_batch, there_at
 from churn.simulation.process import Dynamics
 from churn.simulation.randomness import Purpose, generator, poisson, uniform

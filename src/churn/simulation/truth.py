@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from churn.simulation.arrow import coded, instants, numbers
-from churn.simulation.history import BlockLife
+from churn.simulation.block import BlockLife
 from churn.simulation.look_ahead import Outlook, leaving, look_ahead, payment_hazard
 from churn.simulation.process import Dynamics, severity
 from churn.simulation.randomness import Purpose, generator
