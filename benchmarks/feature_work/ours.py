@@ -49,6 +49,6 @@ def build_ours(work: Work, folder: Path, out: Path, memory_limit: str) -> dict[s
         inputs = FeatureInputs(
             staged, cohort, grid, work.as_of_dates, OBSERVATION_DAYS, FEATURES, SOURCE, settings.rows_per_group
         )
-        features = build_features(inputs).table.cache()  # as the stage does: joined first, then sorted, both may spill
+        features = build_features(inputs).table
         write_table(engine, features.order_by(["as_of_date", "customer_id"]), out)
         return watch.read()

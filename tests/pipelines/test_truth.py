@@ -42,7 +42,8 @@ def test_no_other_source_file_names_it(path: Path) -> None:
     names = _names(path)
     assert not [name for name in names if "truth" in name.casefold()]
     if path.name not in ("demo.py",):
-        assert not [name for name in names if name.startswith("churn.simulation")]
+        may = {"churn.simulation.settings"} if path.name == "stages.py" else set()  # to check what was asked for
+        assert not {name for name in names if name.startswith("churn.simulation")} - may
 
 
 def test_every_stage_gives_the_same_without_it(own_demo: Demo) -> None:

@@ -13,7 +13,7 @@ from churn.evaluation.report import Estimate, Report
 from churn.evaluation.slices import calibration_gap, describe_slice
 
 WORDS = {"auc": "AUC", "average_precision": "average precision"}
-PASSED, REFUSED = "better than the recency rule", "no signal beyond recency"
+PASSED, BY_CHANCE, REFUSED = "better than the recency rule", "no signal beyond chance", "no signal beyond recency"
 RECENCY, CHAMPION = "recency", "champion"
 
 
@@ -92,6 +92,8 @@ def _signal_in_words(by_chance: Sequence[Check], by_recency: Sequence[Check]) ->
     failed = [check for check in (*by_chance, *by_recency) if not check.has_passed]
     if not failed:
         return PASSED
+    if not any(check.has_passed for check in by_chance):
+        return BY_CHANCE
     if not any(check.has_passed for check in by_recency):
         return REFUSED
     return f"too weak a signal: no proof of {' and '.join(check.name for check in failed)}"

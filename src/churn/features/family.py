@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import ibis.expr.types as ir
@@ -48,6 +48,36 @@ class FamilyTable:
 
     table: ir.Table
     features: tuple[Feature, ...]
+
+
+@dataclass(frozen=True)
+class JoinedFamilies:
+    """Several families side by side: one row per snapshot, and the features of each by its name.
+
+    `is_computed` tells whether the table lies ready in the engine, or is worked out whenever it is read.
+    """
+
+    table: ir.Table
+    features: Mapping[str, tuple[Feature, ...]]
+    is_computed: bool = False
+
+    def family(self, name: str) -> FamilyTable:
+        """Return one of them by itself; customers without facts have nulls."""
+        features = self.features[name]
+        return FamilyTable(self.table.select(*KEY, *[feature.name for feature in features]), features)
+
+    def computed(self) -> JoinedFamilies:
+        """Return the same, worked out once and kept in the engine."""
+        return replace(self, table=self.table.cache(), is_computed=True)
+
+
+def join_families(snapshots: ir.Table, families: Mapping[str, FamilyTable]) -> JoinedFamilies:
+    """Return the snapshots with the features of all families beside them."""
+    table = snapshots.select(*KEY)
+    for family in families.values():
+        if family.features:
+            table = table.left_join(family.table, KEY).drop([f"{k}_right" for k in KEY])
+    return JoinedFamilies(table, {name: family.features for name, family in families.items()})
 
 
 def facts_as_of(

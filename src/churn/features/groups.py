@@ -10,7 +10,7 @@ from typing import NamedTuple
 import ibis
 import ibis.expr.types as ir
 
-from churn.features.family import FamilyTable, FeatureInputs
+from churn.features.family import FeatureInputs, JoinedFamilies
 
 
 class CustomerRange(NamedTuple):
@@ -42,17 +42,16 @@ def customer_groups(snapshots: ir.Table, rows_per_group: int) -> tuple[CustomerR
 
 
 def build_in_groups(
-    build: Callable[[FeatureInputs], FamilyTable], inputs: FeatureInputs, groups: Sequence[CustomerRange]
-) -> FamilyTable:
-    """Return a family built group by group; each part is computed before the next begins.
+    build: Callable[[FeatureInputs], JoinedFamilies], inputs: FeatureInputs, groups: Sequence[CustomerRange]
+) -> JoinedFamilies:
+    """Return families built group by group; each part is computed, side by side, before the next begins.
 
-    Only for families whose features of a customer depend on that customer alone.
+    Only for families whose features of a customer depend on that customer alone. One group alone is left to be computed.
     """
     if len(groups) < 2:
         return build(inputs)
     parts = []
     for group in groups:
         staged = {name: group.of(table) for name, table in inputs.staged.items()}
-        family = build(replace(inputs, staged=staged, snapshots=group.of(inputs.snapshots)))
-        parts.append(FamilyTable(family.table.cache(), family.features))
-    return FamilyTable(ibis.union(*[part.table for part in parts], distinct=False), parts[0].features)
+        parts.append(build(replace(inputs, staged=staged, snapshots=group.of(inputs.snapshots))).computed())
+    return replace(parts[0], table=ibis.union(*[part.table for part in parts], distinct=False))

@@ -12,11 +12,11 @@ import ibis.expr.types as ir
 
 from churn.core.contract import DELAY
 from churn.core.errors import DataRefused
-from churn.core.problem import FamilyName, FeatureSettings
+from churn.core.problem import FeatureSettings
 from churn.core.windows import first_visible_date
-from churn.features.catalog import Catalog, Feature
+from churn.features.catalog import Catalog
 from churn.features.engagement import build_engagement
-from churn.features.family import KEY, FamilyTable, FeatureInputs
+from churn.features.family import KEY, FamilyTable, FeatureInputs, JoinedFamilies, join_families
 from churn.features.feedback import build_feedback
 from churn.features.groups import build_in_groups, customer_groups
 from churn.features.journey import build_journey
@@ -75,11 +75,15 @@ DERIVED: Mapping[str, Derived] = {
 
 @dataclass(frozen=True)
 class FeatureTable:
-    """Features of a cohort: grain customer x as-of date, one row per snapshot, columns as the catalogue lists."""
+    """Features of a cohort: grain customer x as-of date, one row per snapshot, columns as the catalogue lists.
+
+    `is_computed` tells whether its parts lie ready in the engine, so that reading it twice costs little.
+    """
 
     table: ir.Table
     catalog: Catalog
     switched_off: tuple[str, ...]
+    is_computed: bool
 
 
 def build_features(inputs: FeatureInputs) -> FeatureTable:
@@ -88,40 +92,52 @@ def build_features(inputs: FeatureInputs) -> FeatureTable:
     Families for which the company lacks a table or column are switched off and named. The same function serves training
     and scoring.
     """
-    families, off = _build_families(inputs)
-    table = inputs.snapshots
-    features: list[Feature] = []
-    for family in families:
-        table = table.left_join(family.table, KEY).drop([f"{k}_right" for k in KEY])
-        features += family.features
+    own, over_others = _build_families(inputs)
+    built = {**own.features, **{name: family.features for name, family in over_others.items()}}
+    off = tuple(name for name in inputs.settings.families if not built.get(name))
+    for name in off:
+        log.info("features: the family '%s' is switched off, what it needs is not there", name)
+    features = [feature for name in inputs.settings.families for feature in built.get(name, ())]
     if not features:
         raise DataRefused("no feature family has its table", code="no_features", remedy="Map more tables in the source")
     catalog = Catalog(features)
+    table = own.table
+    for family in over_others.values():
+        table = table.left_join(family.table, KEY).drop([f"{k}_right" for k in KEY])
     empties = {f.name: f.empty for f in features if f.empty is not None}
     filled = table.fill_null(empties) if empties else table
-    return FeatureTable(filled.select(*KEY, *catalog.names), catalog, off)
+    return FeatureTable(filled.select(*KEY, *catalog.names), catalog, off, own.is_computed)
 
 
-def _build_families(inputs: FeatureInputs) -> tuple[list[FamilyTable], tuple[str, ...]]:
-    """Return the configured families in their order, and the names of those for which something is not there."""
-    wanted, bases = inputs.settings.families, _bases(inputs.settings)
+def _build_families(inputs: FeatureInputs) -> tuple[JoinedFamilies, dict[str, FamilyTable]]:
+    """Return the families over staged tables side by side, and those over them by name.
+
+    What others are built from is computed first, and so are they.
+    """
     groups = customer_groups(inputs.snapshots, inputs.rows_per_group) if inputs.rows_per_group else ()
-    built: dict[str, FamilyTable] = {}
-    for name, family in FAMILIES.items():
-        if (name in wanted or name in bases) and all(_is_there(need, inputs.staged) for need in family.needs):
-            table = build_in_groups(family.build, inputs, groups)
-            built[name] = FamilyTable(table.table.cache(), table.features) if name in bases else table
-    for name, derived in DERIVED.items():
-        if name in wanted and all(base in built for base in derived.bases):
-            given = {base: built[base] for base in (*derived.bases, *derived.extras) if base in built}
-            built[name] = derived.build(inputs, given)
-    off = tuple(name for name in wanted if name not in built or not built[name].features)
-    for name in off:
-        log.info("features: the family '%s' is switched off, what it needs is not there", name)
-    return [built[name] for name in wanted if name not in off], off
+    own = build_in_groups(_build_own, inputs, groups)
+    wanted = [name for name in inputs.settings.families if name in DERIVED]
+    possible = [name for name in wanted if all(base in own.features for base in DERIVED[name].bases)]
+    if possible and not own.is_computed:
+        own = own.computed()
+    over_others: dict[str, FamilyTable] = {}
+    for name in possible:
+        bases = [base for base in (*DERIVED[name].bases, *DERIVED[name].extras) if base in own.features]
+        family = DERIVED[name].build(inputs, {base: own.family(base) for base in bases})
+        over_others[name] = FamilyTable(family.table.cache(), family.features)
+    return own, over_others
 
 
-def is_built(family: FamilyName, settings: FeatureSettings) -> bool:
+def _build_own(inputs: FeatureInputs) -> JoinedFamilies:
+    built = {
+        name: family.build(inputs)
+        for name, family in FAMILIES.items()
+        if is_built(name, inputs.settings) and all(_is_there(need, inputs.staged) for need in family.needs)
+    }
+    return join_families(inputs.snapshots, built)
+
+
+def is_built(family: str, settings: FeatureSettings) -> bool:
     """Return whether a family over staged tables is wanted, or needed by one that is."""
     return family in settings.families or family in _bases(settings)
 

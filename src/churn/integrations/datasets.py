@@ -87,7 +87,7 @@ def build_point_in_time_dataset(engine: Engine, staged: Layer, settings: ChurnSe
     candidates = candidates_on(tables, dates, settings).cache()
     snapshots = build_snapshots(candidates).cache()
     built, settings = features_on(tables, snapshots, dates, settings, open_rollup(engine, staged, settings))
-    features = built.table.cache()
+    features = built.table if built.is_computed else built.table.cache()
     grid = grid_table(dates, settings.windows, settings.label)
     labels = build_labels(tables, snapshots, grid, settings.label, coverage.end).cache()
     order = list(MATRIX_ORDER)

@@ -11,6 +11,7 @@ import ibis.expr.types as ir
 from churn.core.settings import PolicySettings
 from churn.integrations.engine import Engine
 from churn.integrations.frames import on_frames, to_frame
+from churn.integrations.store import output_errors
 from churn.modeling.bundle import Bundle
 from churn.scoring.batch import ModelMark, schema_of, score_rows
 from churn.scoring.checks import ScoreTotals, check_scores, count_customers, measure_scores
@@ -26,15 +27,19 @@ def score_in_parts(
     ------
     DataRefused
         When nobody is there to score, or the scores cannot be right.
+    OutputFailed
+        When the disk is full.
     """
     customers = count_customers(features)
     score = partial(score_rows, bundle=bundle, policy=policy, mark=mark, segments=segments)
     takes = features.schema().to_pyarrow()
     gives = schema_of(score(to_frame(features.limit(1))), {name: takes.field(name).type for name in segments})
     parts, ranked = engine.scratch / "parts.parquet", engine.scratch / "ranked.parquet"
-    engine.write_mapped(features, on_frames(score, takes, gives), gives, parts)
+    with output_errors(parts):
+        engine.write_mapped(features, on_frames(score, takes, gives), gives, parts)
     scores = engine.backend.read_parquet(str(parts))
     totals = measure_scores(scores)
     check_scores(totals, customers, bundle.base_rate)
-    engine.write(rank_scores(scores), ranked)
+    with output_errors(ranked):
+        engine.write(rank_scores(scores), ranked)
     return ranked, totals

@@ -36,6 +36,11 @@ def test_a_gain_whose_interval_reaches_zero_does_not_pass(gain_auc: Estimate, ga
     assert any("does not beat the recency rule" in reason for reason in verdict.reasons)
 
 
+def test_a_model_that_is_not_above_chance_has_no_signal_whatever_the_rule_is_worth() -> None:
+    own = {"auc": Estimate(0.52, 0.48, 0.56), "average_precision": Estimate(0.11, 0.09, 0.13)}
+    assert judge_signal(_report(own=own), GATE).headline == "no signal beyond chance"
+
+
 @pytest.mark.parametrize(
     ("gain_auc", "gain_ap", "headline"),
     [
