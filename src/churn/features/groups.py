@@ -46,7 +46,7 @@ def build_in_groups(
 ) -> JoinedFamilies:
     """Return families built group by group; each part is computed, side by side, before the next begins.
 
-    Only for families whose features of a customer depend on that customer alone. One group alone is left to be computed.
+    Only for families whose features of a customer depend on that customer alone. A single group is left uncomputed.
     """
     if len(groups) < 2:
         return build(inputs)
