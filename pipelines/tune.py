@@ -133,7 +133,7 @@ def _report(study: Study, tuning: TuningSettings, tracker: Tracker, result: Stag
     weights = [f"  {name:<24} {share:.2f}" for name, share in importance.items()]
     return [
         *(["share of the variance by parameter:", *weights] if weights else []),
-        f"to train with it: churn train {words}",
+        f"to train with it (other overrides as now): churn train {words}",
     ]
 
 

@@ -45,7 +45,7 @@ def test_compares_the_default_with_the_best_on_the_same_folds(own_demo: Demo) ->
     content = json.loads(path.read_text())
     assert content["metrics"]["tuned"] <= content["metrics"]["default"]
     assert "log_loss default" in content["summary"] and "6 trials" in content["summary"]
-    assert "to train with it: churn train model.estimator.C=" in done.out
+    assert "to train with it (other overrides as now): churn train model.estimator.C=" in done.out
     client, experiment = connect(own_demo.settings())
     children = client.search_runs([experiment], f"tags.`mlflow.parentRunId` = '{content['run_id']}'")
     assert len(children) == 6
