@@ -10,12 +10,12 @@ from itertools import pairwise
 from pathlib import Path
 
 import duckdb
-import pyarrow as pa
 
+from benchmarks.feature_work.duck import open_work
 from benchmarks.feature_work.names import HOURS, VALUED, filled_with
 from benchmarks.feature_work.plan import BITS, LOOKS, calendar, membership
 from benchmarks.feature_work.stopwatch import Stopwatch
-from benchmarks.feature_work.work import EVENT_TYPES, OBSERVATION_DAYS, WINDOWS_DAYS, Work, snapshots
+from benchmarks.feature_work.work import EVENT_TYPES, OBSERVATION_DAYS, WINDOWS_DAYS, Work
 
 ROWS_PER_GROUP = 250_000
 TYPES = range(len(EVENT_TYPES))
@@ -28,11 +28,7 @@ TICKET_TIMES = ("opened_at", "first_response_at", "resolved_at", "reopened_at", 
 
 def build_sql(work: Work, folder: Path, out: Path, memory_limit: str) -> dict[str, float]:
     """Write the features in order of date and customer; return what it cost."""
-    con = duckdb.connect()
-    con.execute(f"SET memory_limit = '{memory_limit}'; SET temp_directory = '{out.parent / 'spill'}'")
-    cohort = pa.concat_tables(list(snapshots(work, folder)))
-    con.register("cohort", cohort)
-    con.execute("CREATE TABLE snapshots AS SELECT * FROM cohort")
+    con = open_work(work, folder, out, memory_limit)
     watch = Stopwatch()
     _write_plan(con, work)
     families = {"engagement": _engagement(work, folder), "support": _support(folder)}

@@ -12,11 +12,10 @@ from pathlib import Path
 
 import ibis
 import ibis.expr.types as ir
-import pyarrow as pa
 
-from benchmarks.feature_work.ours import FEATURES, LABEL, SOURCE, WINDOWS
+from benchmarks.feature_work.ours import FEATURES, work_inputs
 from benchmarks.feature_work.stopwatch import Stopwatch
-from benchmarks.feature_work.work import OBSERVATION_DAYS, Work, snapshots
+from benchmarks.feature_work.work import Work
 from churn.core.settings import EngineSettings
 from churn.features.engagement import plan_engagement
 from churn.features.family import FeatureInputs
@@ -26,29 +25,20 @@ from churn.integrations.engine import Engine, open_engine
 from churn.integrations.layers import Layer, with_known_day
 from churn.integrations.rollups import Rollup
 from churn.integrations.store import day_fingerprints, read_json, write_json, write_table
-from churn.snapshots.grid import grid_table
 
 
 def build_night(work: Work, folder: Path, out: Path, memory_limit: str) -> dict[str, float]:
     """Write the features of the last date; return what it cost, the rollup being that of the day before."""
     settings = EngineSettings(memory_limit=memory_limit)
     with open_engine(settings, out.parent) as engine:
-        staged = {
-            name: engine.backend.read_parquet(folder / f"{name}.parquet", table_name=f"stg_{name}")
-            for name in ("customers", "events", "tickets")
-        }
-        cohort = engine.backend.create_table("snapshots", pa.concat_tables(list(snapshots(work, folder))))
         tonight = work.as_of_dates[-1:]
-        inputs = FeatureInputs(
-            staged, cohort, grid_table(tonight, WINDOWS, LABEL), tonight, OBSERVATION_DAYS, FEATURES, SOURCE,
-            settings.rows_per_group,
-        )  # fmt: skip
+        inputs = work_inputs(engine, work, folder, tonight, settings)
         yesterday = tonight[0] - timedelta(days=1)
-        days = _known_days(engine, folder, staged["events"].schema())
+        days = _known_days(engine, folder, inputs.staged["events"].schema())
         before = {day: mark for day, mark in days.items() if day < str(yesterday)}  # what the night before knew
         _sums(_rollup(engine, folder, before), replace(inputs, as_of_dates=[yesterday]))
         watch = Stopwatch()
-        complete = replace(inputs, staged={**staged, SUMS: _sums(_rollup(engine, folder, days), inputs)})
+        complete = replace(inputs, staged={**inputs.staged, SUMS: _sums(_rollup(engine, folder, days), inputs)})
         write_table(engine, build_features(complete).table.order_by(["as_of_date", "customer_id"]), out)
         return watch.read()
 

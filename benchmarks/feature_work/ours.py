@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 
 import pyarrow as pa
@@ -13,7 +15,7 @@ from churn.core.settings import EngineSettings
 from churn.core.source import InputSettings, SourceSettings
 from churn.features.family import FeatureInputs
 from churn.features.matrix import build_features
-from churn.integrations.engine import open_engine
+from churn.integrations.engine import Engine, open_engine
 from churn.integrations.store import write_table
 from churn.snapshots.grid import grid_table
 
@@ -39,16 +41,20 @@ def build_ours(work: Work, folder: Path, out: Path, memory_limit: str) -> dict[s
     """Write the features as a data set has them, in order of date and customer; return what it cost."""
     settings = EngineSettings(memory_limit=memory_limit)
     with open_engine(settings, out.parent) as engine:
-        staged = {
-            name: engine.backend.read_parquet(folder / f"{name}.parquet", table_name=f"stg_{name}")
-            for name in ("customers", "events", "tickets")
-        }
-        cohort = engine.backend.create_table("snapshots", pa.concat_tables(list(snapshots(work, folder))))
+        inputs = work_inputs(engine, work, folder, work.as_of_dates, settings)
         watch = Stopwatch()
-        grid = grid_table(work.as_of_dates, WINDOWS, LABEL)
-        inputs = FeatureInputs(
-            staged, cohort, grid, work.as_of_dates, OBSERVATION_DAYS, FEATURES, SOURCE, settings.rows_per_group
-        )
-        features = build_features(inputs).table
-        write_table(engine, features.order_by(["as_of_date", "customer_id"]), out)
+        write_table(engine, build_features(inputs).table.order_by(["as_of_date", "customer_id"]), out)
         return watch.read()
+
+
+def work_inputs(
+    engine: Engine, work: Work, folder: Path, dates: Sequence[date], settings: EngineSettings
+) -> FeatureInputs:
+    """Return what the families are given for some of the work's dates, the tables as views of its files."""
+    staged = {
+        name: engine.backend.read_parquet(folder / f"{name}.parquet", table_name=f"stg_{name}")
+        for name in ("customers", "events", "tickets")
+    }
+    cohort = engine.backend.create_table("snapshots", pa.concat_tables(list(snapshots(work, folder))))
+    grid = grid_table(dates, WINDOWS, LABEL)
+    return FeatureInputs(staged, cohort, grid, dates, OBSERVATION_DAYS, FEATURES, SOURCE, settings.rows_per_group)

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import duckdb
-import pyarrow as pa
-
+from benchmarks.feature_work.duck import open_work
 from benchmarks.feature_work.names import VALUED, filled_with
 from benchmarks.feature_work.stopwatch import Stopwatch
-from benchmarks.feature_work.work import EVENT_TYPES, OBSERVATION_DAYS, WINDOWS_DAYS, Work, snapshots
+from benchmarks.feature_work.work import EVENT_TYPES, OBSERVATION_DAYS, WINDOWS_DAYS, Work
 
 VISIBLE = (
     "greatest(occurred_at::date + 1, "
@@ -19,11 +17,7 @@ VISIBLE = (
 
 def build_range_join(work: Work, folder: Path, out: Path, memory_limit: str) -> dict[str, float]:
     """Write the engagement features; return what it cost."""
-    con = duckdb.connect()
-    con.execute(f"SET memory_limit = '{memory_limit}'; SET temp_directory = '{out.parent / 'spill'}'")
-    cohort = pa.concat_tables(list(snapshots(work, folder)))
-    con.register("cohort", cohort)
-    con.execute("CREATE TABLE snapshots AS SELECT * FROM cohort")
+    con = open_work(work, folder, out, memory_limit)
     watch = Stopwatch()
     con.execute(f"COPY ({_query(folder)}) TO '{out}' (FORMAT parquet, COMPRESSION zstd)")
     return watch.read()

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
@@ -14,25 +13,11 @@ from churn.integrations.locks import hold_lock
 from churn.integrations.mlflow_store import connect
 from churn.integrations.promotion import apply_gate, champion_version, move_champion, record_verdict, roll_back
 from churn.integrations.registry import model_name
-from pipelines.composition import compose
 from tests.pipelines.demo import IGNORED
 
 pytestmark = [pytest.mark.filterwarnings(message) for message in IGNORED]
 PASSED = Verdict("better", (Check("auc", True, "AUC beats"),))
 FAILED = Verdict("no signal beyond recency", (Check("auc", False, "AUC does not beat"),))
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("promotion")
-
-
-@pytest.fixture
-def settings(home: Path, request: pytest.FixtureRequest) -> ChurnSettings:
-    """Settings of a company of the test's own, so versions of its own, in the module's store."""
-    name = "".join(c for c in request.node.name.casefold() if c.isalnum())[:60]
-    folders = [f"paths.{part}={home / part}" for part in ("data", "models", "runs")]
-    return compose("train", ChurnSettings, [*folders, f"source.name={name}"])
 
 
 @pytest.fixture

@@ -20,7 +20,6 @@ from churn.integrations.promotion import apply_gate
 from churn.integrations.registry import load_model, model_name, register_bundle
 from churn.integrations.tracking import stage_run
 from churn.modeling.bundle import Bundle
-from pipelines.composition import compose
 from tests.pipelines.demo import IGNORED
 from tests.unit.modeling.toys import fitted, rows_of
 
@@ -28,19 +27,6 @@ pytestmark = [pytest.mark.filterwarnings(message) for message in IGNORED]
 Register = Callable[..., str]
 PASSED = Verdict("better", (Check("auc", True, "better"),))
 FAILED = Verdict("worse", (Check("auc", False, "worse"),))
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("registry")
-
-
-@pytest.fixture
-def settings(home: Path, request: pytest.FixtureRequest) -> ChurnSettings:
-    """Settings of a company of the test's own, so models of its own, in the module's store."""
-    name = "".join(c for c in request.node.name.casefold() if c.isalnum())[:60]
-    folders = [f"paths.{part}={home / part}" for part in ("data", "models", "runs")]
-    return compose("train", ChurnSettings, [*folders, f"source.name={name}"])
 
 
 @pytest.fixture
