@@ -77,13 +77,16 @@ def restate(settings: ChurnSettings, version: str, standing: str) -> None:
     """Write on the card of a version, in its run and in the registry, where it stands from today on."""
     try:
         (run,) = find_training_runs(settings, [version])
-        card = with_standing(
-            read_artifact_text(settings, run.run_id, CARD), f"{standing} ({datetime.now(UTC):%Y-%m-%d})"
-        )
+        card = with_todays_standing(read_artifact_text(settings, run.run_id, CARD), standing)
         write_artifact_text(settings, run.run_id, CARD, card)
         describe_version(settings, version, card)
     except DependencyDown as error:  # what was decided stands; a run may have been deleted with its card
         log.warning("the card of version %s could not be rewritten: %s", version, error)
+
+
+def with_todays_standing(card: str, standing: str) -> str:
+    """Return a card with other words on whether its version is in use, and the day."""
+    return with_standing(card, f"{standing} ({datetime.now(UTC):%Y-%m-%d})")
 
 
 def _label(problem: Problem, settings: ChurnSettings) -> str:

@@ -17,7 +17,7 @@ from churn.integrations.tracking import stage_run
 from churn.integrations.training_runs import CHAMPION_TAG
 from churn.modeling.experiment import Experiment, build_folds, run_experiment
 from churn.modeling.leaks import raise_model_alarm
-from pipelines.card import CARD, restate, write_card
+from pipelines.card import CARD, with_todays_standing, write_card
 from pipelines.champion import beside_champion
 from pipelines.estimators import build_candidates
 from pipelines.features import ensure_dataset
@@ -53,9 +53,11 @@ def run(settings: ChurnSettings) -> StageResult:
             tracker.table(experiment.single_feature_aucs, "single_feature_auc.json")
             version = register_bundle(experiment.bundle, settings, tracker.run_id, experiment.test_rows)
             card = write_card(experiment, measured, verdict, dataset, settings, version, tracker.run_id)
+            describe_version(settings, version, card)
+            status = apply_gate(settings, version, verdict)
+            card = with_todays_standing(card, f"{status.capitalize()} since it was trained: {verdict.reasons[0]}")
             tracker.text(card, CARD)
             describe_version(settings, version, card)
-        status = apply_gate(settings, version, verdict)
         tracker.tag(
             **{CHAMPION_TAG: champion or ""},
             model_version=version,
@@ -63,7 +65,6 @@ def run(settings: ChurnSettings) -> StageResult:
             verdict_reasons="; ".join(verdict.reasons),
             status=status,
         )
-    restate(settings, version, f"{status.capitalize()} since it was trained: {verdict.reasons[0]}")
     for line in [*measured.lines(), *(f"gate: {reason}" for reason in verdict.reasons)]:
         log.info("%s", line)
     result.run_id, result.metrics = tracker.run_id, {**measured.metrics(), **training.metrics}

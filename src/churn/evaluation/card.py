@@ -10,7 +10,8 @@ import pandas as pd
 
 from churn.core.problem import CohortSettings, LabelSettings, WindowSettings
 from churn.core.settings import EvaluationSettings
-from churn.evaluation.report import Estimate, Report
+from churn.evaluation.report import Report
+from churn.evaluation.resampling import Estimate
 from churn.evaluation.slices import describe_slice, worst_calibrated, worst_slice
 from churn.features.catalog import Catalog
 

@@ -19,7 +19,8 @@ from churn.evaluation.predictions import (
     measured_rows,
     prices_of,
 )
-from churn.evaluation.report import Estimate, Report, build_report, measure_models
+from churn.evaluation.report import Report, build_report, measure_models
+from churn.evaluation.resampling import Estimate
 
 SMALLER_IS_BETTER = ("log_loss", "brier", "calibration_error")
 SHOWN = ("auc", "average_precision", "lift_at_10pct", "capture_rate_at_capacity", "log_loss", "calibration_error",

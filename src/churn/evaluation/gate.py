@@ -9,7 +9,8 @@ from typing import Literal
 import pandas as pd
 
 from churn.core.settings import GateSettings
-from churn.evaluation.report import Estimate, Report
+from churn.evaluation.report import Report
+from churn.evaluation.resampling import Estimate
 from churn.evaluation.slices import calibration_gap, describe_slice
 
 WORDS = {"auc": "AUC", "average_precision": "average precision"}

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
+from scipy.optimize import isotonic_regression
 from scipy.special import betainc
-from sklearn.isotonic import isotonic_regression
 
 from churn.core.settings import MoneySettings, PolicySettings
 from churn.evaluation.figures import new_figure
@@ -98,16 +98,17 @@ def maximum_profit(observed: np.ndarray, rows: np.ndarray, money: MoneySettings)
     observed
         Share of leavers per group, highest score first.
     rows
-        Customers per group (weights may be fractions).
+        Customers per group, above zero (weights may be fractions).
     """
-    rate = isotonic_regression(np.asarray(observed, float), sample_weight=np.asarray(rows, float), increasing=False)
+    hull = isotonic_regression(observed, weights=rows, increasing=False)
+    rate, blocks = hull.x[hull.blocks[:-1]], hull.weights
     gain = rate * (money.value - money.incentive)
     cost = money.contact_cost + (1 - rate) * money.incentive
     least = np.clip(np.divide(cost, gain, out=np.ones_like(rate), where=gain > 0), 0, 1)
     a, b = money.acceptance_alpha, money.acceptance_beta
     accepts = 1 - betainc(a, b, least)
     profit = gain * money.acceptance * (1 - betainc(a + 1, b, least)) - cost * accepts
-    return MaximumProfit(float(np.average(profit, weights=rows)), float(np.average(accepts, weights=rows)))
+    return MaximumProfit(float(np.average(profit, weights=blocks)), float(np.average(accepts, weights=blocks)))
 
 
 def profit_curve(rows: pd.DataFrame, probability: np.ndarray, value: np.ndarray, money: MoneySettings) -> pd.DataFrame:

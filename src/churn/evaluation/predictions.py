@@ -58,7 +58,8 @@ def prices_of(predictions: pd.DataFrame) -> np.ndarray | None:
 
 def fingerprint_of(predictions: pd.DataFrame) -> str:
     """Return an id of the test set: which customers, on which dates, with which outcome, in whatever order."""
-    keyed = predictions[[*KEYS, "churned"]]
+    seconds = predictions["as_of_date"].astype("datetime64[s]")  # Parquet gives dates back in another unit
+    keyed = predictions[[*KEYS, "churned"]].assign(as_of_date=seconds)
     hashes = np.sort(pd.util.hash_pandas_object(keyed, index=False).to_numpy())
     return hashlib.sha256(hashes.tobytes()).hexdigest()[:16]
 

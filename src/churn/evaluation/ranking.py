@@ -11,6 +11,32 @@ import numpy as np
 import pandas as pd
 
 
+def area_under_roc(positive: np.ndarray, negative: np.ndarray) -> np.ndarray:
+    """Return the area under the ROC curve; ties count half.
+
+    Parameters
+    ----------
+    positive, negative
+        Leavers and stayers of each group of equal scores, in ascending order; shape (groups, ...), one area per column.
+    """
+    below = np.cumsum(negative, axis=0) - 0.5 * negative
+    pairs = np.asarray(positive.sum(axis=0) * negative.sum(axis=0))
+    return share_of((positive * below).sum(axis=0), pairs)
+
+
+def average_precision(positive: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Return the average precision: precision at each threshold, weighted by the recall it adds.
+
+    Parameters
+    ----------
+    positive, rows
+        Leavers and all rows of each group of equal scores, in ascending order; shape (groups, ...).
+    """
+    caught, listed = (np.cumsum(counts[::-1], axis=0)[::-1] for counts in (positive, rows))
+    precision = np.divide(caught, listed, out=np.zeros_like(caught), where=listed > 0)
+    return share_of((precision * positive).sum(axis=0), caught[0])
+
+
 class RankedScore:
     """A score sorted once, to be measured under different weights.
 
@@ -23,31 +49,21 @@ class RankedScore:
     """
 
     def __init__(self, score: np.ndarray, churned: np.ndarray) -> None:
-        self._order = np.argsort(-score, kind="stable")
-        ordered = score[self._order]
-        self._starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
-        self._positive = churned[self._order].astype(float)
+        self._churned = churned
+        _, self._group = np.unique(score, return_inverse=True)
 
     def _grouped(self, weights: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
-        weight = np.ones(len(self._order)) if weights is None else weights[self._order]
-        positive = np.add.reduceat(weight * self._positive, self._starts)
-        return positive, np.add.reduceat(weight, self._starts) - positive
+        weight = np.ones(len(self._group)) if weights is None else weights
+        return np.bincount(self._group, weight * self._churned), np.bincount(self._group, weight)
 
     def auc(self, weights: np.ndarray | None = None) -> float:
         """Return the area under the ROC curve; ties count half."""
-        positive, negative = self._grouped(weights)
-        below = negative.sum() - np.cumsum(negative)
-        total = positive.sum() * negative.sum()
-        return float((positive * (below + 0.5 * negative)).sum() / total) if total else float("nan")
+        positive, rows = self._grouped(weights)
+        return float(area_under_roc(positive, rows - positive))
 
     def average_precision(self, weights: np.ndarray | None = None) -> float:
         """Return the average precision: precision at each threshold, weighted by the recall it adds."""
-        positive, negative = self._grouped(weights)
-        caught, listed = np.cumsum(positive), np.cumsum(positive + negative)
-        if not caught[-1]:
-            return float("nan")
-        precision = np.divide(caught, listed, out=np.zeros_like(caught), where=listed > 0)
-        return float((precision * positive).sum() / caught[-1])
+        return float(average_precision(*self._grouped(weights)))
 
 
 @dataclass(frozen=True)
@@ -57,18 +73,30 @@ class TopList:
     name: str
     chosen: np.ndarray
 
-    def measure(self, churned: np.ndarray, weights: np.ndarray | None = None) -> dict[str, float]:
-        """Return precision, capture rate and lift of the list."""
-        weight = np.ones(len(churned)) if weights is None else weights
-        caught = float((weight * churned * self.chosen).sum())
-        listed, leavers = float((weight * self.chosen).sum()), float((weight * churned).sum())
-        rate = leavers / float(weight.sum())
-        precision = caught / listed if listed else float("nan")
-        return {
-            f"precision_at_{self.name}": precision,
-            f"capture_rate_at_{self.name}": caught / leavers if leavers else float("nan"),
-            f"lift_at_{self.name}": precision / rate if rate else float("nan"),
-        }
+
+def list_metrics(
+    name: str, caught: np.ndarray, listed: np.ndarray, leavers: np.ndarray, rows: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Return precision, capture rate and lift of a list, out of counts of any shape; nothing to measure gives NaN.
+
+    Parameters
+    ----------
+    caught, listed
+        Leavers on the list and its length.
+    leavers, rows
+        Leavers and rows altogether.
+    """
+    precision, rate = share_of(caught, listed), share_of(leavers, rows)
+    return {
+        f"precision_at_{name}": precision,
+        f"capture_rate_at_{name}": share_of(caught, leavers),
+        f"lift_at_{name}": share_of(precision, rate),
+    }
+
+
+def share_of(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    """Return part by whole; not a number where the whole is nothing."""
+    return np.asarray(np.divide(part, whole, out=np.full(np.shape(whole), np.nan), where=whole > 0))
 
 
 def rank_within_dates(rows: pd.DataFrame, score: np.ndarray, value: np.ndarray | None = None) -> np.ndarray:

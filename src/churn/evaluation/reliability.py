@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +10,7 @@ EDGE = 1e-7
 BINS = 15
 NEWTON_STEPS = 25
 HALVINGS = 30
+TOLERANCE = 1e-6
 
 
 class Bins(NamedTuple):
@@ -22,9 +22,17 @@ class Bins(NamedTuple):
 
 def equal_mass_bins(probability: np.ndarray, count: int = BINS) -> Bins:
     """Return bins that hold about as many rows each; rows with equal probability share one."""
-    _, of_value, rows = np.unique(probability, return_inverse=True, return_counts=True)
-    middle = np.cumsum(rows) - rows / 2  # a value's place is that of its middle row, however many rows share it
-    return Bins((middle * count // rows.sum()).astype(int)[of_value], count)
+    _, of_row, rows = np.unique(probability, return_inverse=True, return_counts=True)
+    return Bins(place_values(rows, count)[of_row], count)
+
+
+def place_values(rows: np.ndarray, count: int) -> np.ndarray:
+    """Return the equal-mass bin of each value, shape (values,), of how many rows have it; values ascend.
+
+    A value's place is that of its middle row, however many rows share it.
+    """
+    middle = np.cumsum(rows) - rows / 2
+    return np.asarray((middle * count // rows.sum()).astype(int))
 
 
 def row_losses(probability: np.ndarray, churned: np.ndarray) -> dict[str, np.ndarray]:
@@ -52,50 +60,80 @@ def calibration_error(
 
 def calibration_line(
     probability: np.ndarray, churned: np.ndarray, weights: np.ndarray | None = None
-) -> tuple[float, float]:
+) -> tuple[np.ndarray, np.ndarray]:
     """Return slope and intercept of the outcome regressed on the predicted log-odds (1 and 0 when perfect).
 
     Not a number when the probabilities do not vary or the outcomes are separated.
+
+    Parameters
+    ----------
+    probability, churned, weights
+        What was predicted, the outcome (or its rate) and how often it counts, shape (rows, ...); one line per column.
 
     References
     ----------
     Cox 1958; Van Calster et al. 2019 for slope and intercept as measures of calibration.
     """
-    weight = np.ones(len(churned)) if weights is None else weights
     clipped = np.clip(probability, EDGE, 1 - EDGE)
-    x = np.log(clipped) - np.log1p(-clipped)
-    rate = float(np.average(churned, weights=weight))
-    if np.ptp(x) < EDGE or not 0 < rate < 1:
-        return float("nan"), float("nan")
-    line, worth = np.array([0.0, np.log(rate / (1 - rate))]), np.inf
-    inputs = np.column_stack([x, np.ones_like(x)])
+    x, y = np.log(clipped) - np.log1p(-clipped), np.asarray(churned, dtype=float)
+    weight = np.ones_like(y) if weights is None else weights
+    columns = (values.reshape(len(y), -1) for values in (x, y, weight))
+    slope, intercept = _fit_lines(*columns)
+    return slope.reshape(y.shape[1:]), intercept.reshape(y.shape[1:])
+
+
+def _fit_lines(x: np.ndarray, y: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Return slope and intercept of the logistic regression of each column by Newton steps, shape (2, columns)."""
+    lines = np.full((2, x.shape[1]), np.nan)
+    rate = np.average(y, axis=0, weights=weight)
+    there = weight > 0
+    spread = np.max(x, axis=0, where=there, initial=-np.inf) - np.min(x, axis=0, where=there, initial=np.inf)
+    left = np.flatnonzero((spread >= EDGE) & (rate > 0) & (rate < 1))
+    at = np.stack([np.zeros(len(left)), np.log(rate[left] / (1 - rate[left]))])
+    x, y, weight = x[:, left], y[:, left], weight[:, left]
+    worth = _log_loss(at, x, y, weight)
     for _ in range(NEWTON_STEPS):
-        p = 1 / (1 + np.exp(-np.clip(inputs @ line, -30, 30)))
-        information = (inputs * (weight * p * (1 - p))[:, None]).T @ inputs
-        try:
-            step = np.linalg.solve(information, inputs.T @ (weight * (churned - p)))
-        except np.linalg.LinAlgError:
+        step = _newton_step(at, x, y, weight)
+        size = np.abs(step).max(axis=0)
+        lines[:, left[size < TOLERANCE]] = at[:, size < TOLERANCE]
+        go_on = size >= TOLERANCE  # neither found, nor without a step to make
+        if not go_on.any():
             break
-        if np.abs(step).max() < 1e-6:
-            return float(line[0]), float(line[1])
-        line, worth = _downhill(line, step, worth, lambda at: _log_loss(inputs @ at, churned, weight))
-    return float("nan"), float("nan")
+        if not go_on.all():
+            left, at, step, worth = left[go_on], at[:, go_on], step[:, go_on], worth[go_on]
+            x, y, weight = x[:, go_on], y[:, go_on], weight[:, go_on]
+        at, worth = _downhill(at, step, worth, x, y, weight)
+    return lines
+
+
+def _newton_step(at: np.ndarray, x: np.ndarray, y: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Return the step of each column, shape (2, columns); not a number where the information is singular."""
+    p = 1 / (1 + np.exp(-np.clip(at[0] * x + at[1], -30, 30)))
+    pull, spread = weight * (y - p), weight * p * (1 - p)
+    by_slope, by_intercept = (pull * x).sum(axis=0), pull.sum(axis=0)
+    spread_x = spread * x
+    a, b, c = (spread_x * x).sum(axis=0), spread_x.sum(axis=0), spread.sum(axis=0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(
+            np.stack([c * by_slope - b * by_intercept, a * by_intercept - b * by_slope]) / (a * c - b * b)
+        )
 
 
 def _downhill(
-    start: np.ndarray, step: np.ndarray, worth: float, loss: Callable[[np.ndarray], float]
-) -> tuple[np.ndarray, float]:
-    """Return where a step leads and the loss there; a full step may run away, then it is halved until it does not."""
-    worth = min(worth, loss(start))
+    at: np.ndarray, step: np.ndarray, worth: np.ndarray, x: np.ndarray, y: np.ndarray, weight: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return where steps lead and the loss there; a full step may run away, then it is halved until it does not."""
     for _ in range(HALVINGS):
-        if (there := loss(start + step)) <= worth:
-            return start + step, there
-        step = step / 2
-    return start, worth
+        there = _log_loss(at + step, x, y, weight)
+        if (there <= worth).all():
+            return at + step, there
+        step = np.where(there <= worth, step, step / 2)
+    return np.where(there <= worth, at + step, at), np.minimum(there, worth)
 
 
-def _log_loss(log_odds: np.ndarray, churned: np.ndarray, weight: np.ndarray) -> float:
-    return float((weight * (np.logaddexp(0, log_odds) - churned * log_odds)).sum())
+def _log_loss(at: np.ndarray, x: np.ndarray, y: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    log_odds = at[0] * x + at[1]
+    return np.asarray((weight * (np.logaddexp(0, log_odds) - y * log_odds)).sum(axis=0))
 
 
 def reliability_table(probability: np.ndarray, churned: np.ndarray, bins: Bins) -> list[dict[str, float]]:

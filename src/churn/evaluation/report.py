@@ -1,30 +1,20 @@
 """All metrics of all models on the test rows, each with an interval, and paired differences between models.
 
-Intervals resample customers with all their rows (a customer's dates are not independent). Every model is measured on
-the same resamples, so that differences are paired.
+Every model is measured on the same resamples, so that differences are paired.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.special import ndtr, stdtrit
 
 from churn.core.settings import EvaluationSettings, MoneySettings
 from churn.evaluation.metrics import Measured
 from churn.evaluation.ranking import rank_within_dates, top_lists
-
-
-class Estimate(NamedTuple):
-    """A metric with its interval."""
-
-    value: float
-    low: float
-    high: float
+from churn.evaluation.resampling import Estimate, count_leavers, estimate, resampled
 
 
 @dataclass(frozen=True)
@@ -77,11 +67,7 @@ def build_report(
     """
     measured = {name: _measured(rows, p, capacity, value, money) for name, p in probabilities.items()}
     points = {name: m.measure() for name, m in measured.items()}
-    draws: dict[str, list[dict[str, float]]] = {name: [] for name in measured}
-    for weights in resample_customers(rows["customer_id"], settings):
-        for name, m in measured.items():
-            draws[name].append(m.measure(weights))
-    tables = {name: pd.DataFrame(values) for name, values in draws.items()}
+    tables = resampled(measured, rows["customer_id"], settings)
     first = next(iter(measured))
     leavers = count_leavers(rows)
     metrics = {n: {k: estimate(v, tables[n][k], settings, leavers) for k, v in points[n].items()} for n in measured}
@@ -118,34 +104,6 @@ def _measured(
     return Measured(rows["churned"].to_numpy(dtype=float), probability, lists, money)
 
 
-def resample_customers(customer_ids: pd.Series, settings: EvaluationSettings) -> Iterator[np.ndarray]:
-    """Yield row weights, shape (rows,): how often each row's customer was drawn, with replacement."""
-    codes, customers = pd.factorize(customer_ids, sort=True)
-    generator = np.random.default_rng(settings.seed)
-    for _ in range(settings.bootstrap_samples):
-        drawn = generator.integers(0, len(customers), len(customers))
-        yield np.bincount(drawn, minlength=len(customers)).astype(float)[codes]
-
-
-def interval_tail(interval: float, leavers: int) -> float:
-    """Return the share of resamples cut off at each end.
-
-    Plain percentile intervals are too narrow when few leavers carry the figure: they take the normal distribution for
-    Student's, and lose a factor of n / (n - 1) of variance. The share is smaller by just that.
-
-    References
-    ----------
-    Hesterberg 2015, What teachers should know about the bootstrap: the expanded percentile interval.
-
-    Examples
-    --------
-    >>> [round(interval_tail(0.95, leavers), 4) for leavers in (10, 100, 100_000)]
-    [0.0086, 0.0231, 0.025]
-    """
-    n = max(leavers, 3)
-    return float(ndtr(np.sqrt(n / (n - 1)) * stdtrit(n - 1, (1 - interval) / 2)))
-
-
 def few_leavers(report: Report, settings: EvaluationSettings) -> list[str]:
     """Return a warning where few leavers on the test dates carry all figures, else nothing."""
     if report.positives >= settings.few_positives:
@@ -154,20 +112,6 @@ def few_leavers(report: Report, settings: EvaluationSettings) -> list[str]:
         f"only {report.positives} churned on the test dates: believe the intervals, not the figures"
         " (experiment=small_data is made for that)"
     ]
-
-
-def count_leavers(rows: pd.DataFrame) -> int:
-    """Return how many different customers churned."""
-    return int(rows.loc[rows["churned"] == 1, "customer_id"].nunique())
-
-
-def estimate(value: float, draws: pd.Series, settings: EvaluationSettings, leavers: int) -> Estimate:
-    """Return a metric with the interval of its resamples; those that are not a number are left out."""
-    tail = interval_tail(settings.interval, leavers)
-    finite = draws[np.isfinite(draws)]
-    if finite.empty:
-        return Estimate(value, float("nan"), float("nan"))
-    return Estimate(value, float(finite.quantile(tail)), float(finite.quantile(1 - tail)))
 
 
 def table_lines(report: Report) -> list[str]:

@@ -13,8 +13,8 @@ import pandas as pd
 
 from churn.core.settings import EvaluationSettings, SliceSettings
 from churn.evaluation.metrics import Measured
-from churn.evaluation.ranking import TopList
-from churn.evaluation.report import count_leavers, estimate, resample_customers
+from churn.evaluation.ranking import TopList, share_of
+from churn.evaluation.resampling import estimate, resampled
 from churn.features.catalog import Catalog
 
 NO_VALUE = "(none)"
@@ -58,20 +58,33 @@ def measure_slices(
     list of all customers, seen in this slice: `capture_rate_at_capacity` is the share of its leavers that were listed.
     """
     churned = rows["churned"].to_numpy(dtype=float)
+    customers = pd.Series(pd.factorize(rows["customer_id"], sort=True)[0])
     draws = settings.model_copy(update={"bootstrap_samples": settings.slices.bootstrap_samples})
     records = []
     for attribute, value, mask in _large_enough(labels, churned, settings.slices):
-        measured = Measured(churned[mask], probability[mask], [TopList(t.name, t.chosen[mask]) for t in lists])
-        customers = rows.loc[mask, "customer_id"]
-        resampled = pd.DataFrame([_measure(measured, w) for w in resample_customers(customers, draws)])
-        counts = int(mask.sum()), customers.nunique(), int(churned[mask].sum())
-        leavers = count_leavers(rows.loc[mask])
+        measured = MeasuredSlice(churned[mask], probability[mask], [TopList(t.name, t.chosen[mask]) for t in lists])
+        drawn = resampled({value: measured}, customers[mask], draws)[value]
+        leavers = customers[mask & (churned == 1)].nunique()
+        counts = int(mask.sum()), customers[mask].nunique(), int(churned[mask].sum())
         record = dict(zip(KEY, (attribute, value, attribute in protected, *counts), strict=True))
-        for name, point in _measure(measured, None).items():
-            found = estimate(point, resampled[name], draws, leavers)
+        for name, point in measured.measure().items():
+            found = estimate(point, drawn[name], draws, leavers)
             record |= {name: found.value, f"{name}_low": found.low, f"{name}_high": found.high}
         records.append(record)
     return pd.DataFrame(records, columns=None if records else KEY)
+
+
+class MeasuredSlice(Measured):
+    """One model on the rows of a slice, with the two figures that only a part of the rows has."""
+
+    def resample(self, weights: np.ndarray) -> dict[str, np.ndarray]:
+        """Return every metric under each column of row weights, (rows, draws); shape (draws,) each."""
+        metrics = super().resample(weights)
+        metrics["predicted_to_observed"] = share_of(metrics["mean_predicted"], metrics["observed_rate"])
+        for top in self.lists:
+            if top.name == "capacity":
+                metrics["listed_share"] = weights[top.chosen].sum(axis=0) / weights.sum(axis=0)
+        return metrics
 
 
 def worst_slice(slices: pd.DataFrame) -> pd.Series | None:
@@ -97,16 +110,6 @@ def describe_slice(found: pd.Series) -> str:
         f"[{found['auc_low']:.3f}, {found['auc_high']:.3f}], predicted {found['mean_predicted']:.1%}, "
         f"observed {found['observed_rate']:.1%}"
     )
-
-
-def _measure(measured: Measured, weights: np.ndarray | None) -> dict[str, float]:
-    metrics = measured.measure(weights)
-    observed = metrics["observed_rate"]
-    metrics["predicted_to_observed"] = metrics["mean_predicted"] / observed if observed else float("nan")
-    for top in measured.lists:
-        if top.name == "capacity":
-            metrics["listed_share"] = float(np.average(top.chosen, weights=weights))
-    return metrics
 
 
 def _large_enough(

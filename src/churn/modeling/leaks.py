@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from scipy.stats import rankdata
 
 from churn.core.errors import DataRefused
 from churn.features.catalog import Catalog
@@ -105,9 +104,12 @@ def _auc(values: np.ndarray, target: np.ndarray) -> float:
 
 
 def auc_of(values: np.ndarray, target: np.ndarray) -> float:
-    """Return the share of pairs, one who left and one who stayed, in the right order; 0.5 where there are none."""
-    positives, negatives = int(target.sum()), int((~target).sum())
-    if not positives or not negatives:
+    """Return the share of pairs, one who left and one who stayed, in the right order; 0.5 where there are none.
+
+    Ties count half.
+    """
+    left, stayed = np.sort(values[target]), np.sort(values[~target])
+    if not len(left) or not len(stayed):
         return 0.5
-    ranks = rankdata(values)
-    return float((ranks[target].sum() - positives * (positives + 1) / 2) / (positives * negatives))
+    below, up_to = (np.searchsorted(stayed, left, side).sum() for side in ("left", "right"))
+    return float((below + up_to) / (2 * len(left) * len(stayed)))

@@ -18,7 +18,8 @@ from churn.evaluation.card import (
     money_in_words,
     slices_in_words,
 )
-from churn.evaluation.report import Estimate, Report
+from churn.evaluation.report import Report
+from churn.evaluation.resampling import Estimate
 from churn.features.catalog import Catalog
 from tests.unit.modeling.toys import make_feature
 

@@ -5,7 +5,8 @@ import pytest
 
 from churn.core.settings import GateSettings
 from churn.evaluation.gate import Evidence, judge_promotion, judge_signal
-from churn.evaluation.report import Estimate, Report
+from churn.evaluation.report import Report
+from churn.evaluation.resampling import Estimate
 
 GATE = GateSettings()
 ABOVE, TOUCHING, BELOW = Estimate(0.05, 0.01, 0.09), Estimate(0.05, 0.0, 0.09), Estimate(-0.05, -0.09, -0.01)

@@ -152,4 +152,5 @@ class TestMaximumProfit:
         churned, score = (generator.random(80) < 0.4).astype(float), generator.random(80)
         weights = generator.integers(1, 4, 80)
         repeated = Measured(np.repeat(churned, weights), np.repeat(score, weights), [], MONEY).measure()["empc"]
-        assert Measured(churned, score, [], MONEY).measure(weights.astype(float))["empc"] == pytest.approx(repeated)
+        (weighted,) = Measured(churned, score, [], MONEY).resample(weights[:, None].astype(float))["empc"]
+        assert weighted == pytest.approx(repeated)

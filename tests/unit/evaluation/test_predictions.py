@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -55,6 +57,12 @@ def test_the_judged_model_comes_first() -> None:
 
 
 class TestFingerprint:
+    def test_outlives_being_written_and_read(self, tmp_path: Path) -> None:
+        rows, probabilities, mrr = _rows()
+        kept = to_predictions(rows, probabilities, mrr)
+        kept.to_parquet(tmp_path / "kept.parquet")
+        assert fingerprint_of(pd.read_parquet(tmp_path / "kept.parquet")) == fingerprint_of(kept)
+
     def test_is_that_of_the_rows_whatever_was_predicted_and_in_whatever_order(self) -> None:
         rows, probabilities, mrr = _rows()
         shuffled = rows.sample(frac=1, random_state=1)

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from churn.evaluation.ranking import RankedScore, rank_within_dates, top_lists
+from churn.evaluation.ranking import RankedScore, list_metrics, rank_within_dates, top_lists
 
 
 def _drawn(seed: int, levels: int | None, rows: int = 300) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -98,22 +98,16 @@ class TestTopLists:
         assert capacity.chosen.all()
 
     def test_precision_capture_and_lift_by_hand(self) -> None:
-        rows = _rows([f"c{n}" for n in range(10)], ["2024-01-01"] * 10)
-        churned = np.array([1, 1, 0, 0, 1, 0, 0, 0, 0, 0], dtype=float)
-        *_, capacity = top_lists(rows, np.arange(1, 11), capacity=4)
-        assert capacity.measure(churned) == pytest.approx(
+        assert list_metrics("capacity", *_counts(caught=2, listed=4, leavers=3, rows=10)) == pytest.approx(
             {"precision_at_capacity": 0.5, "capture_rate_at_capacity": 2 / 3, "lift_at_capacity": 0.5 / 0.3}
         )
 
-    def test_weights_count_customers_as_often_as_they_were_drawn(self) -> None:
-        rows = _rows(["a", "b", "c"], ["2024-01-01"] * 3)
-        *_, top = top_lists(rows, np.array([1, 2, 3]), capacity=2)
-        measured = top.measure(np.array([1.0, 0.0, 1.0]), np.array([3.0, 1.0, 0.0]))
-        assert measured == pytest.approx(
-            {"precision_at_capacity": 0.75, "capture_rate_at_capacity": 1.0, "lift_at_capacity": 1.0}
-        )
-
     def test_nothing_to_measure_is_not_a_number(self) -> None:
-        rows = _rows(["a", "b"], ["2024-01-01"] * 2)
-        *_, top = top_lists(rows, np.array([1, 2]), capacity=1)
-        assert np.isnan(list(top.measure(np.zeros(2)).values())[1:]).all()
+        nobody_left = list_metrics("5pct", *_counts(caught=0, listed=1, leavers=0, rows=2))
+        assert nobody_left["precision_at_5pct"] == 0
+        assert np.isnan([nobody_left["capture_rate_at_5pct"], nobody_left["lift_at_5pct"]]).all()
+        assert np.isnan(list_metrics("5pct", *_counts(caught=0, listed=0, leavers=1, rows=2))["lift_at_5pct"])
+
+
+def _counts(**counts: float) -> tuple[np.ndarray, ...]:
+    return tuple(np.array([count], dtype=float) for count in counts.values())

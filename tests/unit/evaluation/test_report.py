@@ -6,7 +6,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from churn.core.settings import EvaluationSettings
-from churn.evaluation.report import build_report, resample_customers, table_lines
+from churn.evaluation.report import build_report, table_lines
 
 SETTINGS = EvaluationSettings(bootstrap_samples=40)
 
@@ -23,26 +23,6 @@ def _test_rows(customers: int = 60, dates: int = 3) -> tuple[pd.DataFrame, np.nd
     knows = generator.normal(size=len(rows))
     rows["churned"] = (generator.random(len(rows)) < 1 / (1 + np.exp(1 - 1.5 * knows))).astype(int)
     return rows, 1 / (1 + np.exp(1 - 1.5 * knows)), generator.random(len(rows)) * 0.5
-
-
-class TestResampling:
-    def test_draws_customers_with_all_their_rows(self) -> None:
-        ids = pd.Series(["b", "a", "b", "c", "b"])
-        for weights in resample_customers(ids, SETTINGS):
-            assert len(set(weights[[0, 2, 4]])) == 1
-            assert weights[0] + weights[1] + weights[3] == 3  # three customers are drawn, with replacement
-
-    def test_gives_as_many_draws_as_asked_and_the_same_ones_again(self) -> None:
-        ids = pd.Series([f"c{n}" for n in range(20)])
-        first, second = list(resample_customers(ids, SETTINGS)), list(resample_customers(ids, SETTINGS))
-        assert len(first) == 40
-        assert all((a == b).all() for a, b in zip(first, second, strict=True))
-
-    def test_row_order_does_not_change_who_is_drawn(self) -> None:
-        ids = pd.Series(["a", "b", "c", "d"])
-        forward = next(resample_customers(ids, SETTINGS))
-        backward = next(resample_customers(ids[::-1], SETTINGS))
-        assert list(forward) == list(backward[::-1])
 
 
 class TestReport:

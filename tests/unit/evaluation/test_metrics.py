@@ -1,0 +1,85 @@
+"""Every metric under weights is that of rows copied so many times, measured by scikit-learn or by its definition."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import average_precision_score, brier_score_loss, log_loss, roc_auc_score
+
+from churn.core.settings import MoneySettings
+from churn.evaluation.metrics import Measured, find_stretches
+from churn.evaluation.ranking import TopList
+from churn.evaluation.reliability import calibration_error, equal_mass_bins
+
+MONEY = MoneySettings(contact_cost=1, incentive=10, acceptance_alpha=6, acceptance_beta=14, value=200)
+ROWS, DRAWS = 500, 6
+
+
+@pytest.fixture(params=[None, 40, 3], ids=["no ties", "some ties", "many ties"])
+def drawn(request: pytest.FixtureRequest) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Outcome, probability, the rows on a list, and weights of which some are zero, one column per draw."""
+    generator = np.random.default_rng(0)
+    probability = generator.uniform(0.02, 0.6, ROWS)
+    if request.param:
+        probability = (1 + np.floor(probability * request.param)) / (request.param + 1)
+    churned = (generator.random(ROWS) < probability).astype(float)
+    return churned, probability, generator.random(ROWS) < 0.1, generator.integers(0, 4, (ROWS, DRAWS)).astype(float)
+
+
+def test_metrics_under_weights_are_those_of_copied_rows(drawn: tuple[np.ndarray, ...]) -> None:
+    churned, probability, is_listed, weights = drawn
+    found = Measured(churned, probability, [TopList("x", is_listed)], MONEY).resample(weights)
+    bins = equal_mass_bins(probability)
+    for draw in range(DRAWS):
+        copies = np.repeat(np.arange(ROWS), weights[:, draw].astype(int))
+        left, said, listed = churned[copies], probability[copies], is_listed[copies]
+        expected = {
+            "auc": roc_auc_score(left, said),
+            "average_precision": average_precision_score(left, said),
+            "log_loss": log_loss(left, said),
+            "brier": brier_score_loss(left, said),
+            "calibration_error": calibration_error(said, left, bins._replace(of_row=bins.of_row[copies])),
+            "mean_predicted": said.mean(),
+            "observed_rate": left.mean(),
+            "precision_at_x": left[listed].mean(),
+            "capture_rate_at_x": left[listed].sum() / left.sum(),
+            "lift_at_x": left[listed].mean() / left.mean(),
+        }
+        assert {name: found[name][draw] for name in expected} == pytest.approx(expected)
+
+
+def test_the_calibration_line_under_weights_is_the_one_scikit_learn_fits(drawn: tuple[np.ndarray, ...]) -> None:
+    churned, probability, _, weights = drawn
+    found = Measured(churned, probability, []).resample(weights)
+    log_odds = np.log(probability / (1 - probability))[:, None]
+    for draw in range(DRAWS):
+        line = LogisticRegression(C=np.inf, tol=1e-10).fit(log_odds, churned, sample_weight=weights[:, draw])
+        assert found["calibration_slope"][draw] == pytest.approx(line.coef_[0, 0], abs=1e-4)
+        assert found["calibration_intercept"][draw] == pytest.approx(line.intercept_[0], abs=1e-4)
+
+
+def test_rows_as_they_are_count_once_each(drawn: tuple[np.ndarray, ...]) -> None:
+    churned, probability, is_listed, _ = drawn
+    measured = Measured(churned, probability, [TopList("x", is_listed)], MONEY)
+    once = measured.resample(np.ones((ROWS, 2)))
+    for name, value in measured.measure().items():
+        assert once[name] == pytest.approx(value, nan_ok=True)
+
+
+def test_a_draw_without_leavers_says_nothing_of_rank_and_leaves_the_others_alone() -> None:
+    churned, probability = np.array([0.0, 1.0, 0.0, 1.0]), np.array([0.1, 0.2, 0.3, 0.4])
+    weights = np.array([[1.0, 1.0], [0.0, 1.0], [1.0, 1.0], [0.0, 1.0]])
+    found = Measured(churned, probability, []).resample(weights)
+    assert np.isnan([found["auc"][0], found["average_precision"][0], found["calibration_slope"][0]]).all()
+    assert found["auc"][1] == 0.75
+
+
+def test_stretches_keep_leavers_apart_and_ties_together() -> None:
+    probability = np.array([0.1, 0.1, 0.2, 0.3, 0.4, 0.5] * 100)
+    churned = np.array([0.0, 0.0, 0.0, 1.0, 0.0, 0.0] * 100)
+    stretches = find_stretches(probability, churned)
+    of_score = {score: set(stretches.of_row[probability == score]) for score in np.unique(probability)}
+    assert all(len(found) == 1 for found in of_score.values())
+    assert sorted(of_score, key=lambda score: min(of_score[score])) == sorted(of_score)
+    assert all(of_score[0.3] != found for score, found in of_score.items() if score != 0.3)
