@@ -179,8 +179,9 @@ def make_inputs(
     ticket_categories: Sequence[str] | None = (),
     observation_days: int = 90,
     source: SourceSettings | None = None,
+    beginnings: Mapping[str, str] | None = None,
 ) -> FeatureInputs:
-    """Return feature inputs with every customer in the cohort on every date."""
+    """Return feature inputs with every customer in the cohort on every date; `beginnings` hold on all of them."""
     dates = days(*as_of)
     rows = [{"customer_id": customer, "as_of_date": day} for customer in customers for day in dates]
     return FeatureInputs(
@@ -197,6 +198,7 @@ def make_inputs(
             ticket_categories=None if ticket_categories is None else list(ticket_categories),
         ),
         source or make_source(),
+        beginnings={table: dict.fromkeys(dates, *days(first)) for table, first in (beginnings or {}).items()},
     )
 
 

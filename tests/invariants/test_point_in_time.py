@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from churn.core.contract import DELAY
 from churn.features.matrix import build_features
+from churn.snapshots.beginnings import find_beginnings
 from tests.builders import make_inputs, make_source
 from tests.invariants.facts import (
     CATEGORIES,
@@ -48,9 +49,15 @@ SHIFT = timedelta(days=367)  # over a leap day, onto other days of the week
 SINGLE = DATES[1:3]
 DAYS = st.sampled_from(SINGLE)
 EXAMPLES = 15
+BEGUN = {"events": "2024-02-22", **dict.fromkeys(("tickets", "messages", "responses", "payments"), "2024-03-01")}
+TABLES = {
+    "eng": "events", "rhy": "events", "seat": "events", "sup": "tickets", "msg": "messages", "fb": "responses",
+    "pay": "payments",
+}  # fmt: skip
+RECORDED = ("engagement", "rhythm", "seats", "support", "messages", "feedback", "payments")
 
 
-def features(staged, dates: Sequence[date] = DATES, families: Sequence[str] = FAMILIES):
+def features(staged, dates: Sequence[date] = DATES, families: Sequence[str] = FAMILIES, **options):
     inputs = make_inputs(
         staged,
         families,
@@ -62,6 +69,7 @@ def features(staged, dates: Sequence[date] = DATES, families: Sequence[str] = FA
         ticket_categories=CATEGORIES,
         observation_days=OBSERVATION_DAYS,
         source=make_source(attributes={"country": "category", "seats": "number"}, seats="seats"),
+        **options,
     )
     return build_features(inputs).table
 
@@ -82,6 +90,12 @@ def alone(engine) -> dict[date, Machine]:
 def later(engine) -> Machine:
     """All dates together, some days later."""
     return Machine(engine, lambda staged: features(staged, [day + SHIFT for day in DATES]))
+
+
+@pytest.fixture(scope="module")
+def recorded(engine) -> Machine:
+    """All dates together, of tables that begin on some day."""
+    return Machine(engine, lambda staged: features(staged, families=RECORDED, beginnings=BEGUN))
 
 
 def same(left: dict[tuple[str, date], Row], right: dict[tuple[str, date], Row]) -> None:
@@ -165,6 +179,42 @@ def test_another_customers_facts_change_nothing(among, facts: Facts):
     only = among({table: [row for row in rows if row.get("customer_id", "A") == "A"] for table, rows in facts.items()})
     for day in DATES:
         assert differences(only["A", day], whole["A", day]) == {}
+
+
+def days_read(name: str) -> int | None:
+    """Return how many days back a window begins, as its name has it: of a change, the window before as well."""
+    stem, _, length = name.rpartition("_")
+    if not (length.endswith("d") and length[:-1].isdigit()):
+        return None
+    if stem == "eng_active_days_pace_trend":
+        return max(WINDOWS_DAYS)
+    if stem == "seat_active_ratio":
+        return OBSERVATION_DAYS
+    return int(length[:-1]) * (2 if stem.endswith(("_trend", "_prior")) else 1)
+
+
+@given(facts=companies())
+@settings(max_examples=EXAMPLES)
+def test_a_window_that_begins_before_its_table_is_unknown_and_no_other_value_changes(among, recorded, facts: Facts):
+    whole = among(facts)
+    for (customer, day), row in recorded(facts).items():
+        for name, value in row.items():
+            reads, table = days_read(name), TABLES.get(name.partition("_")[0])
+            is_cut = reads is not None and day - timedelta(days=reads) < date.fromisoformat(BEGUN[str(table)])
+            assert value == (None if is_cut else whole[customer, day][name]), (customer, day, name)
+
+
+@given(facts=companies(), future=companies(), day=DAYS)
+@settings(max_examples=EXAMPLES)
+def test_where_a_table_begins_is_what_was_known_on_the_date(engine, facts: Facts, future: Facts, day: date):
+    def begun(of: Facts, dates: Sequence[date]) -> dict[str, date | None]:
+        fill(engine, of)
+        tables = {table: engine.backend.table(table) for table in ("customers", *MAIN_TIME)}
+        return {table: found.get(day) for table, found in find_beginnings(tables, make_source(), dates).items()}
+
+    normal = begun(facts, DATES)
+    assert begun(as_known(facts, day), [day]) == normal
+    assert begun(with_future(facts, future, day), [day]) == normal
 
 
 class TestPeers:

@@ -111,6 +111,7 @@ class SourceSettings(StrictSettings):
     sentinel_dates: list[date] = []
     earliest_date: date = date(1990, 1, 1)
     latest_date: date = date(2100, 1, 1)
+    covered_from: dict[str, date] = {}
     covered_until: date | None = None
     min_rows: Annotated[int, Field(ge=1)] = 1
     min_share_of_recent: Share = 0.5
@@ -131,7 +132,7 @@ class SourceSettings(StrictSettings):
     @model_validator(mode="after")
     def _known_tables(self) -> SourceSettings:
         known = ["matrix"] if self.kind == "flat" else list(CONTRACT)
-        for name in [*self.tables, *self.lag_hours]:
+        for name in [*self.tables, *self.lag_hours, *self.covered_from]:
             if name not in known:
                 raise ValueError(f"unknown table '{name}'{did_you_mean(name, known)}")
         if self.kind == "flat" and "matrix" not in self.tables:

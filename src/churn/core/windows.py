@@ -15,6 +15,7 @@ from typing import Any
 import ibis
 
 EPOCH = date(1970, 1, 1)
+DAY_US = 86_400_000_000
 
 
 @dataclass(frozen=True)
@@ -192,6 +193,11 @@ def first_visible_date(timestamp: Any, delay_us: Any) -> Any:
     known_at = timestamp + delay_us.as_interval("us")
     day_known = (known_at - ibis.interval(microseconds=1)).date() + day
     return ibis.greatest(timestamp.date() + day, day_known)
+
+
+def whole_days(delay_us: Any) -> Any:
+    """Return a delay, an Ibis expression of whole microseconds, in days, rounded up."""
+    return ((delay_us + (DAY_US - 1)) // DAY_US).cast("int64")
 
 
 def days_between(earlier: Any, later: Any) -> Any:

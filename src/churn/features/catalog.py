@@ -46,6 +46,8 @@ class Feature:
         Features whose values fill `{value}` and `{prior}`; by default itself and none.
     ceiling
         Value that means "this or more" (how far back anything is read); it is worded so.
+    reads_days
+        How many days back its window begins; null where it speaks of no window, or of days to come.
     direction
         1 where more of it can only raise the risk, -1 where it can only lower it, 0 where either may be.
     """
@@ -64,6 +66,7 @@ class Feature:
     value_of: str | None = None
     prior_of: str | None = None
     ceiling: float | None = None
+    reads_days: int | None = None
     direction: Literal[-1, 0, 1] = 0
 
 

@@ -97,7 +97,7 @@ def _pace(days: int, longest: int) -> Measure:
         usual = t[f"in_{longest}__days"] * (days / longest)
         return _log_ratio(t[f"in_{days}__days"], usual)
 
-    return Measure(describe(FAMILY, "eng_active_days_pace_trend", days=days), value)
+    return Measure(describe(FAMILY, "eng_active_days_pace_trend", days=days, reach=longest), value)
 
 
 def _mean_value(inside: str, number: int) -> Callable[[ir.Table], Any]:

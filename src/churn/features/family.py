@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from datetime import date
 from typing import Any, Literal
 
 import ibis.expr.types as ir
@@ -22,6 +23,7 @@ class FeatureInputs:
     """All a family may see: staged tables, the cohort, the grid of dates and the settings; never a label.
 
     `rows_per_group` bounds how many snapshots are built at a time where memory is tight; None builds all at once.
+    `beginnings` says from which day on each table is on record, by as-of date; what it does not list always was.
     """
 
     staged: Mapping[str, ir.Table]
@@ -32,6 +34,7 @@ class FeatureInputs:
     settings: FeatureSettings
     source: SourceSettings
     rows_per_group: int | None = None
+    beginnings: Mapping[str, Mapping[date, date]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ from churn.core.contract import DELAY
 from churn.core.errors import DataRefused
 from churn.core.problem import FeatureSettings
 from churn.core.windows import first_visible_date
-from churn.features.catalog import Catalog
+from churn.features.beginnings import hide_unrecorded
+from churn.features.catalog import Catalog, Feature
 from churn.features.engagement import build_engagement
 from churn.features.family import KEY, FamilyTable, FeatureInputs, JoinedFamilies, join_families
 from churn.features.feedback import build_feedback
@@ -106,7 +107,18 @@ def build_features(inputs: FeatureInputs) -> FeatureTable:
         table = table.left_join(family.table, KEY).drop([f"{k}_right" for k in KEY])
     empties = {f.name: f.empty for f in features if f.empty is not None}
     filled = table.fill_null(empties) if empties else table
-    return FeatureTable(filled.select(*KEY, *catalog.names), catalog, off, own.is_computed)
+    known = hide_unrecorded(filled, _by_table(built), inputs.beginnings)
+    return FeatureTable(known.select(*KEY, *catalog.names), catalog, off, own.is_computed)
+
+
+def _by_table(built: Mapping[str, tuple[Feature, ...]]) -> dict[str, list[Feature]]:
+    """Return the features by the table their windows are counted in, for derived ones that of their first base."""
+    found: dict[str, list[Feature]] = {}
+    for name, features in built.items():
+        own = FAMILIES[DERIVED[name].bases[0] if name in DERIVED else name]
+        for need in own.needs[:1]:
+            found.setdefault(need.partition(".")[0], []).extend(features)
+    return found
 
 
 def _build_families(inputs: FeatureInputs) -> tuple[JoinedFamilies, dict[str, FamilyTable]]:

@@ -23,7 +23,7 @@ def build_seats(inputs: FeatureInputs) -> FamilyTable:
     """
     rows = _last_use(inputs)
     measures = [
-        Measure(describe(FAMILY, name, days=days), value)
+        Measure(describe(FAMILY, name, days=days, reach=inputs.observation_days), value)
         for days in sorted(inputs.settings.windows_days)
         for name, value in _over_window(days).items()
     ]

@@ -44,7 +44,7 @@ def describe(
     days
         Length of its window; the column then ends in `_<days>d`.
     reach
-        How many days back anything is read, for features whose empty value is that.
+        How many days back anything is read, for features whose empty value is that, or that compare with all of it.
     is_alone
         Whether there is nothing before the window to compare with; then `alone_en` and `alone_ja` word the reason.
 
@@ -150,6 +150,13 @@ def _feature(
         value_of=f"{words['value_of']}{suffix}" if "value_of" in words else None,
         prior_of=f"{words['prior_of']}{suffix}" if "prior_of" in words else None,
         ceiling=empty if is_reach else None,
+        reads_days=_reads_days(words.get("windows", 1), days, reach),
         direction=direction,
         **texts,
     )
+
+
+def _reads_days(windows: int | Literal["reach"], days: int | None, reach: int | None) -> int | None:
+    if days is None or windows == 0:
+        return None
+    return reach if windows == "reach" else days * windows

@@ -24,6 +24,7 @@ from churn.features.rollup import SUMS
 from churn.integrations.engine import Engine
 from churn.integrations.layers import ATTRIBUTES, Layer, open_tables
 from churn.integrations.rollups import Rollup, open_rollup
+from churn.snapshots.beginnings import find_beginnings
 from churn.snapshots.cohort import EXCLUDED, build_candidates, build_snapshots
 from churn.snapshots.coverage import measure_coverage
 from churn.snapshots.grid import check_as_of_date, choose_as_of_dates, grid_table
@@ -127,12 +128,13 @@ def features_on(
 
     With a rollup, events are not summed again, but taken from it.
     """
+    beginnings = find_beginnings(tables, settings.source, dates)
 
     def inputs(of: ChurnSettings) -> FeatureInputs:
         grid = grid_table(dates, of.windows, of.label)
         return FeatureInputs(
             tables, snapshots, grid, dates, of.windows.observation_days, of.features, of.source,
-            of.engine.rows_per_group,
+            of.engine.rows_per_group, beginnings,
         )  # fmt: skip
 
     chosen = settings.model_copy(update={"features": complete_settings(inputs(settings))})

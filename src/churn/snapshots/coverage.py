@@ -12,6 +12,7 @@ import ibis.expr.types as ir
 from churn.core.contract import CONTRACT
 from churn.core.errors import DataRefused
 from churn.core.source import SourceSettings
+from churn.core.windows import EPOCH
 from churn.staging.gaps import count_by_day
 
 MAIN = ("events", "subscriptions")  # without either, outcome and engagement cannot be read
@@ -35,10 +36,11 @@ def measure_coverage(staged: Mapping[str, ir.Table], source: SourceSettings) -> 
     """Return the days the data covers.
 
     The start is the first event, or the first subscription where there are no events: contracts are often older than
-    the event log, and before the log begins nobody's engagement is known. The end is the source's `covered_until`
-    where stated, else the last day of the latest fact table (that day itself may be partial and is not counted), but
-    not past the last day of `events` or `subscriptions` where one of them has fallen silent, and not out to a few
-    stray rows. Subscription ends count only up to there: a scheduled end is not yet data.
+    the event log, and before the log begins nobody's engagement is known; the source's `covered_from` of that table
+    says otherwise. The end is the source's `covered_until` where stated, else the last day of the latest fact table
+    (that day itself may be partial and is not counted), but not past the last day of `events` or `subscriptions` where
+    one of them has fallen silent. Neither goes out to a few stray rows. Subscription ends count only up to the end: a
+    scheduled end is not yet data.
 
     Raises
     ------
@@ -51,18 +53,18 @@ def measure_coverage(staged: Mapping[str, ir.Table], source: SourceSettings) -> 
         raise DataRefused(
             "no fact in any table", code="no_rows", remedy="Check the paths and the SELECTs of the source"
         )
-    start = min(days[next(name for name in (*MAIN, *days) if name in days)])
+    main = next(name for name in (*MAIN, *days) if name in days)
+    start, stray = first_day(days[main])
+    stray_notes = [_stray_note(main, stray, f"before the others, which begin on {start}", "covered_from")] * bool(stray)
+    start = source.covered_from.get(main, start)
     if source.covered_until is not None:
-        return Coverage(start, source.covered_until)
-    stray_notes = []
+        return Coverage(start, source.covered_until, tuple(stray_notes))
     lasts = {}
     for name, found in days.items():
         lasts[name], stray = last_day(found)
         if stray:
-            stray_notes.append(
-                f"{name}: {stray:,} rows lie far past the others, which end on {lasts[name]}; they are taken for wrong "
-                "dates (covered_until in the source file says otherwise)"
-            )
+            where = f"past the others, which end on {lasts[name]}"
+            stray_notes.append(_stray_note(name, stray, where, "covered_until"))
     if "subscriptions" in days:
         reached = max(lasts.values()) if "events" in days else None
         days["subscriptions"] = _changes(staged["subscriptions"], reached)
@@ -97,6 +99,23 @@ def last_day(rows_by_day: Mapping[date, int]) -> tuple[date, int]:
         if gaps[at - 1] > max(STRAY_GAP_DAYS, 3 * max(gaps[: at - 1], default=0)):
             return days[at - 1], trailing
     return days[-1], 0
+
+
+def first_day(rows_by_day: Mapping[date, int]) -> tuple[date, int]:
+    """Return the first day of a table, strays left aside, and how many stray rows there are: `last_day` in a mirror."""
+    last, strays = last_day({_mirror(day): rows for day, rows in rows_by_day.items()})
+    return _mirror(last), strays
+
+
+def _mirror(day: date) -> date:
+    return EPOCH - (day - EPOCH)
+
+
+def _stray_note(table: str, rows: int, where: str, setting: str) -> str:
+    return (
+        f"{table}: {rows:,} rows lie far {where}; they are taken for wrong dates ({setting} in the source file says "
+        "otherwise)"
+    )
 
 
 def _changes(subscriptions: ir.Table, until: date | None) -> dict[date, int]:

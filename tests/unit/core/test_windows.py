@@ -104,6 +104,12 @@ def test_a_fact_without_a_time_is_never_visible(engine):
     assert plain(facts.select(day=w.first_visible_date(facts["at"], facts["delay"]))) == [{"day": None}]
 
 
+@pytest.mark.parametrize(("delay_us", "expected"), [(0, 0), (1, 1), (86_400_000_000, 1), (86_400_000_001, 2)])
+def test_a_delay_in_days_is_rounded_up(engine, delay_us: int, expected: int):
+    rows = ibis.memtable([{"delay": delay_us}], schema={"delay": "int64"})
+    assert plain(rows.select(days=w.whole_days(rows.delay))) == [{"days": expected}]
+
+
 def test_hours_count_whole_seconds_whatever_the_engine_keeps(engine):
     start, end = (ibis.timestamp(text) for text in ("2024-01-01 00:00:00.9", "2024-01-01 01:00:01.1"))
     assert w.hours_between(start, end).to_pyarrow().as_py() == pytest.approx(3601 / 3600)

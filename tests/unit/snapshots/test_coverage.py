@@ -67,6 +67,19 @@ class TestCoverage:
         assert (found.start, found.end) == (whole.start, whole.end)
         assert found.notes[0].startswith(f"events: 1 rows lie far past the others, which end on {whole.end}")
 
+    def test_a_stray_date_long_before_the_others_does_not_either(self, engine):
+        rows = [f"A | 2024-{1 + n % 6:02d}-{1 + n % 28:02d} 10:00:00 | login" for n in range(1200)]
+        stray = "A | 2003-09-30 10:00:00 | login"
+        staged = {"events": staged_table("events", "\n".join(["customer_id | occurred_at | event_type", *rows, stray]))}
+        found = measure_coverage(staged, make_source())
+        assert found.start == date(2024, 1, 1)
+        assert found.notes[0].startswith("events: 1 rows lie far before the others, which begin on 2024-01-01")
+
+    def test_the_source_may_state_the_start(self, engine):
+        staged = {"events": staged_table("events", EVENTS)}
+        source = make_source(covered_from={"events": date(2023, 7, 1)})
+        assert measure_coverage(staged, source).start == date(2023, 7, 1)
+
     @pytest.mark.parametrize("quiet", ["subscriptions", "events"])
     def test_it_ends_where_a_main_table_falls_silent(self, engine, quiet: str):
         def days_of(table: str) -> list[str]:
