@@ -40,7 +40,7 @@ def run(settings: ChurnSettings) -> StageResult:
             try:
                 staged = stage_tables(raw, source)
             except Exception as error:
-                raise explain_engine_error(error, source.name) from error
+                raise explain_engine_error(error, source.name, source.inputs) from error
             result.rows_in = {name: table.rows_in for name, table in staged.items()}
             check_volume(result.rows_in, recent_rows(settings), source.min_share_of_recent)
         with result.timed("write"):

@@ -275,7 +275,7 @@ def stage_source(settings: ChurnSettings) -> tuple[Layer, dict[str, StagedTable]
         try:
             staged = stage_tables(raw, settings.source)
         except Exception as error:
-            raise explain_engine_error(error, settings.source.name) from error
+            raise explain_engine_error(error, settings.source.name, settings.source.inputs) from error
         return write_staged(engine, staged, settings, {"run_id": "test"}), staged
 
 

@@ -11,7 +11,7 @@ import gzip
 import re
 import zlib
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
 
@@ -59,12 +59,17 @@ def _as_utf8(engine: Engine, name: str, file: Path, settings: InputSettings, num
     if is_utf8 and file.suffix != ".gz" and not settings.strip_nul:
         deque(text, maxlen=0)  # only read: what is wrong with the bytes is said before the engine meets them
         return file
-    copy = engine.scratch / f"{name}-{number}" / file.name.removesuffix(".gz")
+    copy = engine.scratch / copy_folder(name, number) / file.name.removesuffix(".gz")
     with output_errors(copy):
         copy.parent.mkdir(exist_ok=True)
         with copy.open("w", encoding="utf-8", newline="") as out:
             out.writelines(text)
     return copy
+
+
+def copy_folder(name: str, number: int) -> str:
+    """Return the name of the folder that holds the clean copy of an input's file, by its place among the files."""
+    return f"{name}-{number}"
 
 
 def _clean_text(name: str, file: Path, settings: InputSettings) -> Iterator[str]:
@@ -156,17 +161,28 @@ def _header(name: str, file: Path, clean: Path, settings: InputSettings) -> tupl
     return tuple(header)
 
 
-def explain_csv_error(error: Exception, name: str) -> DataRefused | None:
-    """Return the engine's complaint about a CSV line in our words, or None when it is about something else."""
+def explain_csv_error(
+    error: Exception, name: str, origin: Callable[[Path], tuple[str, Path] | None] = lambda _: None
+) -> DataRefused | None:
+    """Return the engine's complaint about a CSV line in our words, or None when it is about something else.
+
+    Parameters
+    ----------
+    name
+        What is said to be wrong where `origin` does not know the file.
+    origin
+        The input that the engine reads a file for, and the file as it was given.
+    """
     text = str(error)
     line = re.search(r"CSV Error on Line: (\d+)", text)
     if line is None:
         return None
-    file = re.search(r"file ?= ?(.+)", text)
+    read = re.search(r"file ?= ?(.+)", text)
+    name, file = (origin(Path(read[1].strip())) or (name, read[1].strip())) if read else (name, "a file")
     known = re.search(r"Expected Number of Columns: \d+ Found: \d+|[Uu]nterminated quote|Invalid unicode", text)
     reason = known[0] if known else "the row does not fit the header"
     return DataRefused(
-        f"{file[1].strip() if file else 'a file'}, line {int(line[1]):,}: {reason}",
+        f"{file}, line {int(line[1]):,}: {reason}",
         table=name,
         code="broken_row",
         remedy="Correct that row, or set the delimiter / encoding of this input",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from churn.core.errors import DataRefused
 from churn.core.source import InputSettings
 from churn.core.suggestions import did_you_mean
-from churn.integrations.csv_files import Layouts, broken_file, csv_relation
+from churn.integrations.csv_files import Layouts, broken_file, copy_folder, csv_relation
 from churn.integrations.engine import Engine, quoted
 
 BEGINNINGS = {
@@ -55,6 +55,15 @@ def find_files(name: str, path: str) -> list[Path]:
                 f"{file} is empty (0 bytes)", table=name, code="empty_file", remedy="Did the export finish?"
             )
     return found
+
+
+def origin_of(read: Path, inputs: Mapping[str, InputSettings]) -> tuple[str, Path] | None:
+    """Return the input that a file is read for, and the file as it was given where what is read is a clean copy."""
+    for name, settings in inputs.items():
+        for number, file in enumerate(find_files(name, settings.path) if settings.path is not None else ()):
+            if read == file or read.parent.name == copy_folder(name, number):
+                return name, file
+    return None
 
 
 def files_relation(engine: Engine, name: str, settings: InputSettings, selects: Iterable[str] = ()) -> str:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Mapping
+from functools import partial
+from types import MappingProxyType
 
 import ibis.expr.types as ir
 
@@ -13,7 +16,7 @@ from churn.core.suggestions import did_you_mean
 from churn.integrations.csv_files import explain_csv_error
 from churn.integrations.databases import database_relation
 from churn.integrations.engine import Engine
-from churn.integrations.raw_files import files_relation, find_files
+from churn.integrations.raw_files import files_relation, find_files, origin_of
 from churn.integrations.spark import SparkEngine
 
 log = logging.getLogger(__name__)
@@ -88,8 +91,13 @@ def _mapped(engine: Engine, table: str, select: str) -> ir.Table:
         raise explain_engine_error(error, table) from error
 
 
-def explain_engine_error(error: Exception, table: str) -> Exception:
-    """Return an error of the engine as a refusal that names the table and what to change; other errors as they are."""
+def explain_engine_error(
+    error: Exception, table: str, inputs: Mapping[str, InputSettings] = MappingProxyType({})
+) -> Exception:
+    """Return an error of the engine as a refusal that names the table and what to change; other errors as they are.
+
+    A line of a CSV file that cannot be read is said of the one of `inputs` that the file belongs to.
+    """
     if type(error).__module__.startswith("pyspark"):
         return DataRefused(
             f"Spark cannot read it: {first_line(error)}", table=table, code="bad_mapping",
@@ -97,7 +105,7 @@ def explain_engine_error(error: Exception, table: str) -> Exception:
         )  # fmt: skip
     if "duckdb" not in type(error).__module__:
         return error
-    csv_error = explain_csv_error(error, table)
+    csv_error = explain_csv_error(error, table, partial(origin_of, inputs=inputs))
     if csv_error is not None:
         return csv_error
     text = str(error)
