@@ -60,7 +60,8 @@ def describe_source(work: Path, features: int) -> list[str]:
     }  # fmt: skip
     (work / "conf" / "source").mkdir(parents=True)
     (work / "conf" / "source" / "bench.yaml").write_text(json.dumps(content))
-    split = ["windows.lead_days=0", "windows.embargo_days=30", "split.test_dates=2", "split.calibration_dates=2"]
+    settled = ["windows.lead_days=0", "windows.embargo_days=30", "label.grace_days=0"]
+    split = [*settled, "split.test_dates=2", "split.calibration_dates=2"]
     folders = [f"paths.{name}={work}/{name}" for name in ("data", "models", "runs")]
     return ["--config-dir", f"{work}/conf", "source=bench", *split, *folders]
 

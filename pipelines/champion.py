@@ -66,6 +66,6 @@ def _why_not(bundle: Bundle, rows: pd.DataFrame, settings: ChurnSettings) -> str
     if not same:
         return "it answers another question (label or windows)"
     first = rows["as_of_date"].min().date()
-    if bundle.last_fit_date > str(days_before(first, settings.windows.embargo_days)):
+    if bundle.last_fit_date > str(days_before(first, settings.embargo_days)):
         return f"it has learned from dates up to {bundle.last_fit_date}"
     return None

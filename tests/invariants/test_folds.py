@@ -10,17 +10,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from churn.core.errors import DataRefused
-from churn.core.problem import WindowSettings
+from churn.core.problem import FeatureSettings, LabelSettings, Problem, WindowSettings
 from churn.core.settings import SplitSettings
 from churn.core.windows import outcome_window
 from churn.snapshots.splits import customer_folds, split_dates, temporal_fold
+from tests.builders import SUBSCRIBERS
 
 START = date(2023, 1, 1)
 
 
 @st.composite
-def _problems(draw: st.DrawFn) -> tuple[list[date], SplitSettings, WindowSettings]:
+def _problems(draw: st.DrawFn) -> tuple[list[date], SplitSettings, Problem]:
     lead, horizon = draw(st.integers(0, 20)), draw(st.integers(1, 60))
+    label = LabelSettings(kind="contractual", grace_days=draw(st.integers(0, 40)))
     windows = WindowSettings(
         lead_days=lead,
         horizon_days=horizon,
@@ -33,22 +35,25 @@ def _problems(draw: st.DrawFn) -> tuple[list[date], SplitSettings, WindowSetting
     split = SplitSettings(
         kind="temporal", test_dates=draw(st.integers(1, 3)), calibration_dates=draw(st.integers(1, 3)), test_from=stated
     )
-    return dates, split, windows
+    features = FeatureSettings(families=[], windows_days=[7])
+    return dates, split, Problem(cohort=SUBSCRIBERS, label=label, windows=windows, features=features)
 
 
 @given(_problems())
-def test_outcomes_of_earlier_parts_are_over_before_later_parts_begin(
-    problem: tuple[list[date], SplitSettings, WindowSettings],
+def test_outcomes_of_earlier_parts_are_settled_before_later_parts_begin(
+    drawn: tuple[list[date], SplitSettings, Problem],
 ) -> None:
-    dates, split, windows = problem
+    dates, split, problem = drawn
+    windows = problem.windows
     try:
-        parts = split_dates(dates, split, windows)
+        parts = split_dates(dates, split, problem.embargo_days)
     except DataRefused as refused:
         assert refused.code == "too_few_dates"
         return
     for earlier, later in ((parts.fit, parts.calibrate), (parts.calibrate, parts.test), (parts.fit, parts.test)):
-        ends = [outcome_window(day, windows.lead_days, windows.horizon_days).end for day in earlier]
-        assert max(ends) <= min(later)
+        grace = problem.label.grace_days
+        settled = [outcome_window(d, windows.lead_days, windows.horizon_days, grace).complete_on for d in earlier]
+        assert max(settled) <= min(later)
         assert min((b - a).days for a in earlier for b in later) >= windows.embargo_days
     used = [*parts.fit, *parts.calibrate, *parts.test]
     assert len(used) == len(set(used))
@@ -57,12 +62,12 @@ def test_outcomes_of_earlier_parts_are_over_before_later_parts_begin(
 
 @given(_problems(), st.randoms(use_true_random=False))
 def test_a_temporal_fold_gives_every_row_at_most_one_place(
-    problem: tuple[list[date], SplitSettings, WindowSettings], random: object
+    drawn: tuple[list[date], SplitSettings, Problem], random: object
 ) -> None:
-    dates, split, windows = problem
+    dates, split, problem = drawn
     rows = pd.DataFrame({"as_of_date": pd.to_datetime(dates * 3)}).sample(frac=1, random_state=random.randint(0, 99))  # type: ignore[attr-defined]
     try:
-        parts = split_dates(dates, split, windows)
+        parts = split_dates(dates, split, problem.embargo_days)
     except DataRefused:
         return
     fold = temporal_fold(rows, parts)

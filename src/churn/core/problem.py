@@ -89,3 +89,12 @@ class Problem(StrictSettings):
     label: LabelSettings
     windows: WindowSettings
     features: FeatureSettings
+
+    @property
+    def embargo_days(self) -> int:
+        """Return how far apart dates to learn from and dates to be measured on lie: until the labels are settled.
+
+        The stated distance, and never less than the outcome window takes with the grace days of the label.
+        """
+        settled_days = self.windows.lead_days + self.windows.horizon_days + self.label.grace_days
+        return max(self.windows.embargo_days, settled_days)

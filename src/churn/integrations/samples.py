@@ -57,7 +57,7 @@ def read_training_rows(dataset: Layer, settings: ChurnSettings, make_folds: Fold
     with _open_matrix(dataset, settings) as (engine, matrix):
         counts = _count_by_date(matrix)
         days = counts["as_of_date"].tolist()
-        counted = counts[~counts["as_of_date"].isin(split_dates(days, settings.split, settings.windows).test)]
+        counted = counts[~counts["as_of_date"].isin(split_dates(days, settings.split, settings.embargo_days).test)]
         churned, stayed = int(counted["churned"].sum()), int(counted["stayed"].sum())
         shares = choose_shares(churned, stayed, settings.sample.max_rows)
         sample = sample_rows(matrix, shares, settings.sample.seed, _tested_dates(days, settings, make_folds))

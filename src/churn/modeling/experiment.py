@@ -109,7 +109,7 @@ def backtest_folds(matrix: pd.DataFrame, settings: ChurnSettings) -> list[Fold]:
     """Return the folds of a backtest: rolling origins before the test dates, or the folds by customer."""
     if settings.split.kind == "by_customer":
         return build_folds(matrix, settings)
-    return [within_sample(fold, matrix) for fold in rolling_folds(matrix, settings.split, settings.windows)]
+    return [within_sample(fold, matrix) for fold in rolling_folds(matrix, settings.split, settings.embargo_days)]
 
 
 def build_folds(matrix: pd.DataFrame, settings: ChurnSettings) -> list[Fold]:
@@ -118,7 +118,7 @@ def build_folds(matrix: pd.DataFrame, settings: ChurnSettings) -> list[Fold]:
         groups = matrix["group_id"].fillna(matrix["customer_id"]) if "group_id" in matrix else matrix["customer_id"]
         return customer_folds(groups, settings.split)
     dates = [d.date() for d in sorted(matrix["as_of_date"].unique())]
-    return [within_sample(temporal_fold(matrix, split_dates(dates, settings.split, settings.windows)), matrix)]
+    return [within_sample(temporal_fold(matrix, split_dates(dates, settings.split, settings.embargo_days)), matrix)]
 
 
 def within_sample(fold: Fold, matrix: pd.DataFrame) -> Fold:

@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 
 from churn.core.errors import DataRefused
-from churn.core.problem import WindowSettings
 from churn.core.settings import SplitSettings
 from churn.core.windows import before_embargo
 
@@ -37,7 +36,7 @@ class DateSplit:
     test: tuple[date, ...]
 
 
-def split_dates(dates: Sequence[date], split: SplitSettings, windows: WindowSettings) -> DateSplit:
+def split_dates(dates: Sequence[date], split: SplitSettings, embargo_days: int) -> DateSplit:
     """Return the temporal split of labelled as-of dates.
 
     Raises
@@ -47,10 +46,9 @@ def split_dates(dates: Sequence[date], split: SplitSettings, windows: WindowSett
 
     Examples
     --------
-    >>> from churn.core.settings import SplitSettings, WindowSettings
-    >>> windows = WindowSettings(lead_days=0, horizon_days=30, embargo_days=30, cadence_days=30, observation_days=90)
+    >>> from churn.core.settings import SplitSettings
     >>> split = SplitSettings(kind="temporal", test_dates=1, calibration_dates=1)
-    >>> parts = split_dates([date(2024, m, 1) for m in (1, 3, 5)], split, windows)
+    >>> parts = split_dates([date(2024, m, 1) for m in (1, 3, 5)], split, embargo_days=30)
     >>> [d.month for d in (*parts.fit, *parts.calibrate, *parts.test)]
     [1, 3, 5]
     """
@@ -59,14 +57,14 @@ def split_dates(dates: Sequence[date], split: SplitSettings, windows: WindowSett
         test = tuple(d for d in ordered if d >= split.test_from)
     else:
         test = ordered[-split.test_dates :]
-    earlier = before_embargo(ordered, test[0], windows.embargo_days) if test else ()
+    earlier = before_embargo(ordered, test[0], embargo_days) if test else ()
     calibrate = earlier[-split.calibration_dates :]
-    fit = before_embargo(ordered, calibrate[0], windows.embargo_days) if calibrate else ()
+    fit = before_embargo(ordered, calibrate[0], embargo_days) if calibrate else ()
     if not (fit and calibrate and test):
         raise DataRefused(
             f"{len(ordered)} labelled as-of dates ({ordered[0] if ordered else 'none'} to "
             f"{ordered[-1] if ordered else 'none'}) leave {len(fit)} to fit, {len(calibrate)} to calibrate and "
-            f"{len(test)} to test, {windows.embargo_days} days apart",
+            f"{len(test)} to test, {embargo_days} days apart",
             code="too_few_dates",
             remedy="A table of one single date takes split=by_customer; else export a longer history, or lower "
             "split.test_dates and split.calibration_dates",
@@ -81,7 +79,7 @@ def temporal_fold(rows: pd.DataFrame, parts: DateSplit) -> Fold:
     return Fold("temporal", *masks)
 
 
-def rolling_folds(rows: pd.DataFrame, split: SplitSettings, windows: WindowSettings) -> list[Fold]:
+def rolling_folds(rows: pd.DataFrame, split: SplitSettings, embargo_days: int) -> list[Fold]:
     """Return the folds of a backtest, earliest first; none of them sees the test dates of the split.
 
     The dates before the test dates (an embargo apart) are walked back, `backtest_dates` at a time: each fold measures
@@ -98,12 +96,12 @@ def rolling_folds(rows: pd.DataFrame, split: SplitSettings, windows: WindowSetti
     Tashman 2000, Out-of-sample tests of forecasting accuracy: rolling origins.
     """
     dates = [d.date() for d in sorted(rows["as_of_date"].unique())]
-    earlier = before_embargo(dates, split_dates(dates, split, windows).test[0], windows.embargo_days)
+    earlier = before_embargo(dates, split_dates(dates, split, embargo_days).test[0], embargo_days)
     step = split.model_copy(update={"test_from": None, "test_dates": split.backtest_dates})
     folds: list[Fold] = []
     for back in range(split.backtest_folds):
         try:
-            parts = split_dates(earlier[: len(earlier) - back * split.backtest_dates], step, windows)
+            parts = split_dates(earlier[: len(earlier) - back * split.backtest_dates], step, embargo_days)
         except DataRefused:
             break
         fold = temporal_fold(rows, parts)
@@ -111,7 +109,7 @@ def rolling_folds(rows: pd.DataFrame, split: SplitSettings, windows: WindowSetti
     if len(folds) < LEAST_BACKTEST_FOLDS:
         raise DataRefused(
             f"{len(earlier)} labelled as-of dates before the test dates give {len(folds)} of the "
-            f"{LEAST_BACKTEST_FOLDS} folds that show a spread, {windows.embargo_days} days apart",
+            f"{LEAST_BACKTEST_FOLDS} folds that show a spread, {embargo_days} days apart",
             code="too_few_dates",
             remedy="Export a longer history, or lower split.test_dates or split.calibration_dates",
         )

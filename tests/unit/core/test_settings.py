@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from churn.core.errors import ConfigRefused
-from churn.core.problem import DateRange, WindowSettings
+from churn.core.problem import DateRange, Problem, WindowSettings
 from churn.core.settings import EngineSettings, ModelSettings, PathSettings, PolicySettings, ScoringSettings
 from churn.core.source import InputSettings, SourceSettings
 from churn.core.strict import build_settings
@@ -55,6 +55,17 @@ def test_numbers_are_not_made_of_text():
 @pytest.mark.parametrize("days", [0, -1, 4000])
 def test_windows_have_at_least_one_day_and_a_sane_length(days: int):
     assert len(problems(WindowSettings, WINDOWS | {"observation_days": days})) == 1
+
+
+@pytest.mark.parametrize(("grace_days", "embargo_days"), [(0, 40), (3, 40), (4, 41)])
+def test_parts_lie_apart_until_labels_are_settled_grace_included(grace_days: int, embargo_days: int):
+    parts = {
+        "cohort": {"active": "subscription"},
+        "label": {"kind": "contractual", "grace_days": grace_days},
+        "windows": WINDOWS | {"embargo_days": 40},
+        "features": {"families": ["support"], "windows_days": [7]},
+    }
+    assert build_settings(Problem, parts).embargo_days == embargo_days
 
 
 def test_the_embargo_covers_lead_and_horizon():

@@ -12,7 +12,8 @@ from pipelines.composition import compose
 from tests.unit.modeling.toys import CATALOG, DATES, make_candidate, make_matrix
 
 FOUND = {"families": ["engagement"], "windows_days": [30], "event_types": ["session"], "value_types": []}
-SMALL = ["windows.cadence_days=30", "windows.embargo_days=30", "windows.lead_days=0", "windows.horizon_days=20"]
+SMALL = ["windows.cadence_days=30", "windows.embargo_days=30", "windows.lead_days=0", "windows.horizon_days=20",
+         "label.grace_days=0"]  # fmt: skip
 
 
 def _settings(*overrides: str) -> ChurnSettings:

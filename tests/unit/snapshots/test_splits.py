@@ -10,54 +10,53 @@ from churn.core.errors import DataRefused
 from churn.core.settings import SplitSettings
 from churn.core.windows import date_grid
 from churn.snapshots.splits import customer_folds, draw_share, rolling_folds, split_dates, temporal_fold
-from tests.builders import days, make_windows
+from tests.builders import days
 
 TEMPORAL = SplitSettings(kind="temporal", test_dates=2, calibration_dates=1)
 MONTHLY = date_grid(date(2024, 1, 1), date(2024, 7, 29), 30)
-WINDOWS = make_windows()  # embargo 37 days, cadence 30: one date is lost at each border
+EMBARGO_DAYS = 37  # cadence 30: one date is lost at each border
 
 
 class TestDates:
     def test_parts_come_in_time_and_lie_an_embargo_apart(self):
-        parts = split_dates(MONTHLY, TEMPORAL, WINDOWS)
+        parts = split_dates(MONTHLY, TEMPORAL, EMBARGO_DAYS)
         assert parts.test == MONTHLY[-2:]
         assert parts.calibrate == (MONTHLY[-4],)
         assert parts.fit == MONTHLY[:-5]
 
     def test_no_label_of_one_part_reaches_into_the_next(self):
-        label_days = WINDOWS.lead_days + WINDOWS.horizon_days
         for cadence in (7, 10, 30, 45):
             dates = date_grid(date(2024, 1, 1), date(2024, 12, 31), cadence)
-            parts = split_dates(dates, TEMPORAL, WINDOWS)
-            assert max(parts.fit) + timedelta(days=label_days) <= min(parts.calibrate)
-            assert max(parts.calibrate) + timedelta(days=label_days) <= min(parts.test)
+            parts = split_dates(dates, TEMPORAL, EMBARGO_DAYS)
+            assert max(parts.fit) + timedelta(days=EMBARGO_DAYS) <= min(parts.calibrate)
+            assert max(parts.calibrate) + timedelta(days=EMBARGO_DAYS) <= min(parts.test)
 
     def test_a_date_exactly_an_embargo_before_is_used(self):
         dates = days("2024-01-01", "2024-02-07", "2024-03-15")  # 37 days apart each
-        parts = split_dates(dates, SplitSettings(kind="temporal", test_dates=1, calibration_dates=1), WINDOWS)
+        parts = split_dates(dates, SplitSettings(kind="temporal", test_dates=1, calibration_dates=1), EMBARGO_DAYS)
         assert (parts.fit, parts.calibrate, parts.test) == ((dates[0],), (dates[1],), (dates[2],))
 
     def test_the_order_in_which_dates_are_given_does_not_matter(self):
-        assert split_dates(MONTHLY[::-1], TEMPORAL, WINDOWS) == split_dates(MONTHLY, TEMPORAL, WINDOWS)
+        assert split_dates(MONTHLY[::-1], TEMPORAL, EMBARGO_DAYS) == split_dates(MONTHLY, TEMPORAL, EMBARGO_DAYS)
 
     def test_the_test_may_begin_on_a_stated_date(self):
         split = TEMPORAL.model_copy(update={"test_from": date(2024, 5, 1)})
-        assert split_dates(MONTHLY, split, WINDOWS).test == tuple(d for d in MONTHLY if d >= date(2024, 5, 1))
+        assert split_dates(MONTHLY, split, EMBARGO_DAYS).test == tuple(d for d in MONTHLY if d >= date(2024, 5, 1))
 
     @pytest.mark.parametrize("dates", [(), MONTHLY[:1], MONTHLY[:4]])
     def test_a_part_without_dates_is_refused_with_the_counts(self, dates: tuple[date, ...]):
         with pytest.raises(DataRefused) as refused:
-            split_dates(dates, TEMPORAL, WINDOWS)
+            split_dates(dates, TEMPORAL, EMBARGO_DAYS)
         assert refused.value.code == "too_few_dates"
         assert f"{len(dates)} labelled as-of dates" in str(refused.value)
         assert "37 days apart" in str(refused.value)
 
     def test_a_test_that_begins_after_the_last_date_is_refused(self):
         with pytest.raises(DataRefused, match="0 to test"):
-            split_dates(MONTHLY, TEMPORAL.model_copy(update={"test_from": date(2030, 1, 1)}), WINDOWS)
+            split_dates(MONTHLY, TEMPORAL.model_copy(update={"test_from": date(2030, 1, 1)}), EMBARGO_DAYS)
 
     def test_rows_follow_their_dates(self):
-        parts = split_dates(MONTHLY, TEMPORAL, WINDOWS)
+        parts = split_dates(MONTHLY, TEMPORAL, EMBARGO_DAYS)
         rows = pd.DataFrame({"as_of_date": pd.to_datetime([MONTHLY[0], MONTHLY[-5], MONTHLY[-4], MONTHLY[-1]])})
         fold = temporal_fold(rows, parts)
         assert fold.fit.tolist() == [True, False, False, False]
@@ -112,29 +111,29 @@ class TestRollingFolds:
         return [d.date() for d in self.rows.loc[mask, "as_of_date"]]
 
     def test_origins_roll_forward_and_the_test_dates_stay_unread(self):
-        folds = rolling_folds(self.rows, self.split, WINDOWS)
-        final = split_dates([d.date() for d in self.rows["as_of_date"]], self.split, WINDOWS).test
+        folds = rolling_folds(self.rows, self.split, EMBARGO_DAYS)
+        final = split_dates([d.date() for d in self.rows["as_of_date"]], self.split, EMBARGO_DAYS).test
         assert [len(self._dates(fold.test)) for fold in folds] == [2, 2, 2]
         measured = [day for fold in folds for day in self._dates(fold.test)]
         assert measured == sorted(set(measured))
-        assert max(measured) + timedelta(days=WINDOWS.embargo_days) <= min(final)
+        assert max(measured) + timedelta(days=EMBARGO_DAYS) <= min(final)
         for fold in folds:
             used = fold.fit | fold.calibrate | fold.test
             assert max(self._dates(used)) < min(final)
 
     def test_within_a_fold_parts_lie_an_embargo_apart(self):
-        for fold in rolling_folds(self.rows, self.split, WINDOWS):
+        for fold in rolling_folds(self.rows, self.split, EMBARGO_DAYS):
             parts = [self._dates(mask) for mask in (fold.fit, fold.calibrate, fold.test)]
             for earlier, later in ((parts[0], parts[1]), (parts[1], parts[2])):
-                assert (min(later) - max(earlier)).days >= WINDOWS.embargo_days
+                assert (min(later) - max(earlier)).days >= EMBARGO_DAYS
 
     def test_a_fold_carries_the_first_date_it_measures(self):
-        folds = rolling_folds(self.rows, self.split, WINDOWS)
+        folds = rolling_folds(self.rows, self.split, EMBARGO_DAYS)
         assert [fold.name for fold in folds] == [f"fold-{self._dates(fold.test)[0]}" for fold in folds]
 
     def test_as_many_folds_as_the_dates_allow_but_never_one(self):
         many = self.split.model_copy(update={"backtest_folds": 20})
-        assert 3 < len(rolling_folds(self.rows, many, WINDOWS)) < 20
+        assert 3 < len(rolling_folds(self.rows, many, EMBARGO_DAYS)) < 20
         with pytest.raises(DataRefused, match="give 1 of the 2 folds") as refused:
-            rolling_folds(self.rows.iloc[-9:], self.split, WINDOWS)
+            rolling_folds(self.rows.iloc[-9:], self.split, EMBARGO_DAYS)
         assert refused.value.code == "too_few_dates"
