@@ -38,10 +38,14 @@ log = logging.getLogger(__name__)
 
 
 class Family(NamedTuple):
-    """A family over staged tables: what must be there (`table`, or `table.column`), and what builds it."""
+    """A family over staged tables: what must be there (`table`, or `table.column`), and what builds it.
+
+    Few companies have the table of a family that `is_special`: without it there is nothing to say.
+    """
 
     needs: tuple[str, ...]
     build: Callable[[FeatureInputs], FamilyTable]
+    is_special: bool = False
 
 
 class Derived(NamedTuple):
@@ -60,7 +64,7 @@ FAMILIES: Mapping[str, Family] = {
     "messages": Family(("messages",), build_messages),
     "feedback": Family(("responses.score",), build_feedback),
     "quality": Family(("incidents",), build_quality),
-    "obligations": Family(("obligations.met_at",), build_obligations),
+    "obligations": Family(("obligations.met_at",), build_obligations, is_special=True),
     "texts": Family((), build_texts),
     "subscription": Family(("subscriptions",), build_subscription),
     "journey": Family(("subscriptions",), build_journey),
@@ -96,7 +100,7 @@ def build_features(inputs: FeatureInputs) -> FeatureTable:
     own, over_others = _build_families(inputs)
     built = {**own.features, **{name: family.features for name, family in over_others.items()}}
     off = tuple(name for name in inputs.settings.families if not built.get(name))
-    for name in off:
+    for name in (name for name in off if not _is_expected_off(name, inputs.staged)):
         log.info("features: the family '%s' is switched off, what it needs is not there", name)
     features = [feature for name in inputs.settings.families for feature in built.get(name, ())]
     if not features:
@@ -111,13 +115,23 @@ def build_features(inputs: FeatureInputs) -> FeatureTable:
     return FeatureTable(known.select(*KEY, *catalog.names), catalog, off, own.is_computed)
 
 
+def _is_expected_off(name: str, staged: Mapping[str, ir.Table]) -> bool:
+    """Return whether a family is off because the company has no such table, as most have none."""
+    family = FAMILIES.get(name)
+    return family is not None and family.is_special and _table_of(family.needs[0]) not in staged
+
+
+def _table_of(need: str) -> str:
+    return need.partition(".")[0]
+
+
 def _by_table(built: Mapping[str, tuple[Feature, ...]]) -> dict[str, list[Feature]]:
     """Return the features by the table their windows are counted in, for derived ones that of their first base."""
     found: dict[str, list[Feature]] = {}
     for name, features in built.items():
         own = FAMILIES[DERIVED[name].bases[0] if name in DERIVED else name]
         for need in own.needs[:1]:
-            found.setdefault(need.partition(".")[0], []).extend(features)
+            found.setdefault(_table_of(need), []).extend(features)
     return found
 
 

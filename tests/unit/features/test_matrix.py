@@ -48,6 +48,21 @@ def test_families_without_their_table_are_switched_off_and_named(engine, caplog:
     ]  # fmt: skip
 
 
+def test_a_family_few_companies_have_is_named_only_where_its_table_is_there(engine, caplog: pytest.LogCaptureFixture):
+    tables = {"events": staged_table("events", EVENTS)}
+    with caplog.at_level(logging.INFO, logger="churn.features"):
+        built = build_features(make_inputs(tables, ["seats", "obligations", "engagement"], DAY))
+        assert built.switched_off == ("seats", "obligations")
+        assert [message for message in caplog.messages if "obligations" in message] == []
+        tables["obligations"] = staged_table(
+            "obligations", "obligation_id | customer_id | opened_at | due_at\nO | A | 2024-01-01 | 2024-01-02"
+        )
+        build_features(make_inputs(tables, ["obligations", "engagement"], DAY))
+    assert [message for message in caplog.messages if "obligations" in message] == [
+        "features: the family 'obligations' is switched off, what it needs is not there"
+    ]
+
+
 def test_peers_without_engagement_tables_are_switched_off(engine):
     tables = {"customers": staged()["customers"]}
     assert build_features(make_inputs(tables, ["peers", "profile"], DAY)).switched_off == ("peers",)
