@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from churn.core.settings import EngineSettings
+from churn.integrations.stale_runs import process_name
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -91,6 +92,8 @@ class DuckEngine:
 def open_engine(settings: EngineSettings, parent: Path | None = None) -> Iterator[Engine]:
     """Open the configured engine; its scratch folder is removed on the way out, whatever happened.
 
+    The folder is named after the process, so that what a killed one left can be told.
+
     Parameters
     ----------
     settings
@@ -100,7 +103,7 @@ def open_engine(settings: EngineSettings, parent: Path | None = None) -> Iterato
     """
     if parent is not None:
         parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="churn-", dir=parent) as folder:
+    with tempfile.TemporaryDirectory(prefix=f"churn-{process_name().replace(':', '-')}-", dir=parent) as folder:
         if settings.kind == "spark":
             from churn.integrations.spark import open_spark  # only those who ask for it have it installed
 
@@ -119,6 +122,12 @@ def open_engine(settings: EngineSettings, parent: Path | None = None) -> Iterato
             engine.run(f"SET threads = {settings.threads}")
         ibis.set_backend(backend)
         yield engine  # not disconnected: cached tables drop themselves, on this connection, when they are collected
+
+
+def owner_of(scratch: Path) -> str:
+    """Return the name of the process that a scratch folder was made by."""
+    host, _, pid = scratch.name.removeprefix("churn-").rpartition("-")[0].rpartition("-")
+    return f"{host}:{pid}"
 
 
 def quoted(value: object) -> str:

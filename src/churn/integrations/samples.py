@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,9 +16,10 @@ import pandas as pd
 from churn.core.errors import ConfigRefused
 from churn.core.settings import ChurnSettings
 from churn.features.catalog import Catalog
-from churn.integrations.engine import Engine, open_engine
+from churn.integrations.engine import Engine, open_engine, owner_of
 from churn.integrations.frames import read_labelled, read_matrix
 from churn.integrations.layers import Layer, source_folder
+from churn.integrations.stale_runs import is_gone
 from churn.snapshots.sampling import WEIGHT, SampleShares, choose_shares, draw_of, labelled_rows, sample_rows
 from churn.snapshots.splits import Fold, split_dates
 
@@ -92,8 +94,15 @@ def read_unseen_rows(dataset: Layer, settings: ChurnSettings, last_fit_date: str
 
 @contextmanager
 def _open_matrix(dataset: Layer, settings: ChurnSettings) -> Iterator[tuple[Engine, ir.Table]]:
-    """Open the engine with the matrix of a data set; its scratch folder is this process's own."""
-    with open_engine(settings.engine, source_folder(settings, "scratch") / "samples") as engine:
+    """Open the engine with the matrix of a data set; its scratch folder is this process's own.
+
+    Several processes may read at once, so what killed ones left is told by the names of their folders, and removed.
+    """
+    folder = source_folder(settings, "scratch") / "samples"
+    for left in folder.glob("*"):
+        if is_gone(owner_of(left)):
+            shutil.rmtree(left, ignore_errors=True)
+    with open_engine(settings.engine, folder) as engine:
         yield engine, engine.backend.read_parquet(str(dataset.path("matrix")))
 
 

@@ -21,9 +21,14 @@ def close_stale_runs(client: MlflowClient, experiment_id: str) -> None:
     """Close runs of this machine whose process is gone."""
     running = client.search_runs([experiment_id], "attributes.status = 'RUNNING'", max_results=100)
     for run in running:
-        host, _, pid = run.data.tags.get(PROCESS_TAG, "").partition(":")
-        if host == socket.gethostname() and pid.isdigit() and not _is_alive(int(pid)):
+        if is_gone(run.data.tags.get(PROCESS_TAG, "")):
             client.set_terminated(run.info.run_id, "KILLED")
+
+
+def is_gone(process: str) -> bool:
+    """Return whether a name is that of a process of this machine that has come to its end."""
+    host, _, pid = process.partition(":")
+    return host == socket.gethostname() and pid.isdigit() and not _is_alive(int(pid))
 
 
 def _is_alive(pid: int) -> bool:

@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import os
+import socket
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +13,9 @@ import pytest
 
 from churn.core.errors import ConfigRefused
 from churn.core.settings import ChurnSettings
+from churn.integrations.engine import open_engine
 from churn.integrations.frames import read_matrix
-from churn.integrations.layers import Layer
+from churn.integrations.layers import Layer, source_folder
 from churn.integrations.samples import read_even_rows, read_training_rows, read_unseen_rows
 from churn.modeling.experiment import backtest_folds, build_folds
 from churn.snapshots.sampling import WEIGHT
@@ -101,3 +106,19 @@ def test_an_even_sample_keeps_the_shares_of_all_rows(tmp_path: Path, dataset: La
 def test_nothing_is_left_in_the_scratch_folder(tmp_path: Path, dataset: Layer) -> None:
     read_training_rows(dataset, settings_with(tmp_path), build_folds)
     assert not [path for path in (tmp_path / "data").rglob("*") if path.is_file()]
+
+
+def test_what_killed_runs_left_is_removed_and_nothing_of_those_at_work(tmp_path: Path, dataset: Layer) -> None:
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    settings = settings_with(tmp_path)
+    samples = source_folder(settings, "scratch") / "samples"
+    with open_engine(settings.engine, samples) as engine:
+        at_work = engine.scratch.name
+        for name in (at_work.replace(str(os.getpid()), str(gone.pid)), at_work.replace(socket.gethostname(), "other")):
+            (samples / name / "spill").mkdir(parents=True)
+        read_training_rows(dataset, settings, build_folds)
+        assert {folder.name for folder in samples.iterdir()} == {
+            at_work,
+            at_work.replace(socket.gethostname(), "other"),
+        }
