@@ -13,18 +13,17 @@ from pathlib import Path
 import ibis
 import ibis.expr.types as ir
 
-from benchmarks.feature_work.ours import FEATURES, work_inputs
+from benchmarks.feature_work.ours import FEATURES, work_inputs, write_features
 from benchmarks.feature_work.stopwatch import Stopwatch
 from benchmarks.feature_work.work import Work
 from churn.core.settings import EngineSettings
 from churn.features.engagement import plan_engagement
 from churn.features.family import FeatureInputs
-from churn.features.matrix import build_features
 from churn.features.rollup import SUMS
 from churn.integrations.engine import Engine, open_engine
 from churn.integrations.layers import Layer, with_known_day
 from churn.integrations.rollups import Rollup
-from churn.integrations.store import day_fingerprints, read_json, write_json, write_table
+from churn.integrations.store import day_fingerprints, read_json, write_json
 
 
 def build_night(work: Work, folder: Path, out: Path, memory_limit: str) -> dict[str, float]:
@@ -39,7 +38,7 @@ def build_night(work: Work, folder: Path, out: Path, memory_limit: str) -> dict[
         _sums(_rollup(engine, folder, before), replace(inputs, as_of_dates=[yesterday]))
         watch = Stopwatch()
         complete = replace(inputs, staged={**inputs.staged, SUMS: _sums(_rollup(engine, folder, days), inputs)})
-        write_table(engine, build_features(complete).table.order_by(["as_of_date", "customer_id"]), out)
+        write_features(engine, complete, out)
         return watch.read()
 
 

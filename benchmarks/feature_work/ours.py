@@ -16,6 +16,7 @@ from churn.core.source import InputSettings, SourceSettings
 from churn.features.family import FeatureInputs
 from churn.features.matrix import build_features
 from churn.integrations.engine import Engine, open_engine
+from churn.integrations.layers import MATRIX_ORDER
 from churn.integrations.store import write_table
 from churn.snapshots.grid import grid_table
 
@@ -43,8 +44,14 @@ def build_ours(work: Work, folder: Path, out: Path, memory_limit: str) -> dict[s
     with open_engine(settings, out.parent) as engine:
         inputs = work_inputs(engine, work, folder, work.as_of_dates, settings)
         watch = Stopwatch()
-        write_table(engine, build_features(inputs).table.order_by(["as_of_date", "customer_id"]), out)
+        write_features(engine, inputs, out)
         return watch.read()
+
+
+def write_features(engine: Engine, inputs: FeatureInputs, out: Path) -> None:
+    """Build and write the features as the stage does."""
+    built = build_features(inputs)
+    write_table(engine, built.table if built.is_computed else built.table.cache(), out, MATRIX_ORDER)
 
 
 def work_inputs(

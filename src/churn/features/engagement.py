@@ -13,7 +13,8 @@ from churn.core.source import EventTypeSettings
 from churn.features.catalog import Feature
 from churn.features.family import FamilyTable, FeatureInputs, Measure
 from churn.features.rollup import SUMS
-from churn.features.segments import Lookback, SegmentPlan, mark_days, plan_segments, sum_segments
+from churn.features.segments import Lookback, SegmentPlan, plan_segments
+from churn.features.window_sums import mark_days, sum_segments
 from churn.features.words import describe, describe_kind, slugs_of
 
 FAMILY, TABLE = "engagement", "events"

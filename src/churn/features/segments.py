@@ -1,10 +1,4 @@
-"""Window sums over events, by cutting time once at every window edge.
-
-Each event belongs to one disjoint segment; a window of a date is a union of segments. Events are grouped once by
-customer and segment, and the segments are summed per date and window, multiplied by 0/1 membership flags. Active days
-are bits, one a day, joined by OR: a day seen twice is one day. A fact that became known late joins a date only from the
-first as-of date on that sees it.
-"""
+"""Time cut once at every window edge of every date: disjoint segments, of which each window is a union."""
 
 from __future__ import annotations
 
@@ -15,18 +9,13 @@ from datetime import date
 import ibis
 import ibis.expr.types as ir
 
-from churn.core.contract import DELAY
 from churn.core.windows import (
     EPOCH,
     Segment,
     cut_segments,
     days_before,
-    days_between,
-    first_visible_date,
-    is_within_days,
     segment_days,
 )
-from churn.features.sums import exact_value, merge_sums, sum_facts
 
 WORD_DAYS = 60  # days held in the bits of one int64; below 63, so that no sign bit is ever touched
 
@@ -111,69 +100,6 @@ def plan_segments(as_of_dates: Sequence[date], lookbacks: Sequence[Lookback], re
     edges = sorted({reach_days, *words, *(d for look in lookbacks for d in (look.start_days, look.end_days))})
     dates = tuple(sorted(as_of_dates))
     return SegmentPlan(dates, tuple(lookbacks), cut_segments(dates, edges), reach_days)
-
-
-def mark_days(events: ir.Table, plan: SegmentPlan) -> ir.Table:
-    """Return `customer_id`, `event_type`, `day`, `late_from` and `value` of the events on days that a window covers.
-
-    `late_from` is the first date on which a fact counts, null where that is the day after it, as for most; then no
-    arithmetic of instants is needed.
-    """
-    first, last = plan.segments[0].start, plan.segments[-1].end
-    covered = events.filter(is_within_days(events.occurred_at, first, last))
-    visible_from = first_visible_date(covered.occurred_at, covered[DELAY]).cast("date")
-    return covered.select(
-        "customer_id",
-        "event_type",
-        day=covered.occurred_at.date(),
-        late_from=(covered[DELAY] == 0).ifelse(ibis.null("date"), visible_from),
-        value=exact_value(covered["value"]) if "value" in covered.columns else ibis.null("float64"),
-    )
-
-
-def sum_segments(
-    facts: ir.Table, plan: SegmentPlan, event_types: Sequence[str], value_types: Sequence[str] = ()
-) -> ir.Table:
-    """Return per customer and as-of date the sums over each look-back.
-
-    Columns per look-back `L`: `L__events`, `L__days` (active days), `L__n<i>` and `L__v<i>` (events and summed values
-    of the i-th type, values only for `value_types`; values of different types are never added up);
-    and over the whole reach `since`, `since<i>` (whole days since the last event) and `word<k>`, the active days as
-    bits (bit b of word k is the day `k * WORD_DAYS + b + 1` days before).
-    Grain: customer x as-of date, customers with facts only.
-
-    Parameters
-    ----------
-    facts
-        What `mark_days` returns, or sums of it over stretches of days that no window edge cuts (`rollup`).
-    """
-    counts = _per_segment(facts, plan, event_types, value_types)
-    sums = [c for c in counts.columns if c.startswith(("events", "n", "v"))]
-    lasts = [c for c in counts.columns if c.startswith("last")]
-    seen = counts.join(plan.membership(), "segment_id")
-    seen = seen.filter(seen.seen_from <= seen.as_of_date)
-    summed = seen.group_by("customer_id", "as_of_date").agg(
-        **{f"{look.name}__{name}": (seen[name] * seen[look.name]).sum() for look in plan.lookbacks for name in sums},
-        **{name: seen[name].max() for name in lasts},
-        **{f"word{k}": (seen.day_bits * seen[f"word{k}"]).bit_or() for k in plan.words},
-    )
-    today = days_between(ibis.literal(EPOCH), summed.as_of_date)
-    return summed.mutate(
-        **{f"{look.name}__days": plan.count_days(summed, look) for look in plan.lookbacks},
-        **{name.replace("last", "since"): today - summed[name].nullif(0) for name in lasts},
-    ).drop(lasts)
-
-
-def _per_segment(
-    facts: ir.Table, plan: SegmentPlan, event_types: Sequence[str], value_types: Sequence[str]
-) -> ir.Table:
-    """Return one row per customer, segment and first date that sees it."""
-    placed = facts.join(plan.calendar(), "day")
-    placed = placed.mutate(seen_from=plan.first_seen(placed))
-    keys = ("customer_id", "segment_id", "seen_from")
-    if "day_bits" in facts.columns:
-        return merge_sums(placed.mutate(day_bits=placed.day_bits * placed.day_bit), keys)
-    return sum_facts(placed, keys, event_types, value_types)
 
 
 def _covers(look: Lookback, day: date, segment: Segment) -> bool:

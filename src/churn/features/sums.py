@@ -40,7 +40,7 @@ def sum_facts(
         events=facts.count().cast("float64"),
         last=facts.day_number.max(),
         day_bits=facts.day_bit.bit_or(),
-        **{f"n{i}": facts.count(where=match).cast("float64").fill_null(0.0) for i, match in enumerate(is_type)},
+        **{f"n{i}": match.cast("float64").sum().fill_null(0.0) for i, match in enumerate(is_type)},
         **{
             f"v{i}": facts["value"].sum(where=is_type[i]).fill_null(0.0)
             for i, name in enumerate(event_types)

@@ -22,7 +22,7 @@ from churn.features.flat import describe_flat, flat_labels
 from churn.features.matrix import FeatureTable, build_features, complete_settings, is_built, join_matrix
 from churn.features.rollup import SUMS
 from churn.integrations.engine import Engine
-from churn.integrations.layers import ATTRIBUTES, Layer, open_tables
+from churn.integrations.layers import ATTRIBUTES, MATRIX_ORDER, Layer, open_tables
 from churn.integrations.rollups import Rollup, open_rollup
 from churn.snapshots.beginnings import find_beginnings
 from churn.snapshots.cohort import EXCLUDED, build_candidates, build_snapshots
@@ -32,8 +32,6 @@ from churn.snapshots.labels import LEFT_OUT, build_labels
 
 if TYPE_CHECKING:
     from churn.modeling.bundle import Bundle
-
-MATRIX_ORDER = ("as_of_date", "customer_id")
 
 
 @dataclass(frozen=True)
@@ -91,14 +89,13 @@ def build_point_in_time_dataset(engine: Engine, staged: Layer, settings: ChurnSe
     features = built.table if built.is_computed else built.table.cache()
     grid = grid_table(dates, settings.windows, settings.label)
     labels = build_labels(tables, snapshots, grid, settings.label, coverage.end).cache()
-    order = list(MATRIX_ORDER)
     return Dataset(
         {
-            "candidates": candidates.order_by(order),
-            "snapshots": snapshots.order_by(order),
-            "labels": labels.order_by(order),
-            "features": features.order_by(order),
-            "matrix": join_matrix(features, labels, _groups(tables["customers"], settings)).order_by(order),
+            "candidates": candidates,
+            "snapshots": snapshots,
+            "labels": labels,
+            "features": features,
+            "matrix": join_matrix(features, labels, _groups(tables["customers"], settings)),
             **_beside(attributes_beside(tables["customers"], settings.source, snapshots)),
         },
         {
@@ -155,7 +152,7 @@ def _groups(customers: ir.Table, settings: ChurnSettings) -> ir.Table | None:
 
 
 def _beside(attributes: ir.Table | None) -> dict[str, ir.Table]:
-    return {} if attributes is None else {ATTRIBUTES: attributes.order_by(list(MATRIX_ORDER))}
+    return {} if attributes is None else {ATTRIBUTES: attributes}
 
 
 def build_flat_dataset(engine: Engine, staged: Layer, settings: ChurnSettings) -> Dataset:
@@ -165,12 +162,11 @@ def build_flat_dataset(engine: Engine, staged: Layer, settings: ChurnSettings) -
     labels = flat_labels(flat)
     features = flat.select("customer_id", "as_of_date", *catalog.names)
     dates = sorted(flat.select("as_of_date").distinct().to_pyarrow()["as_of_date"].to_pylist())
-    order = list(MATRIX_ORDER)
     return Dataset(
         {
-            "labels": labels.order_by(order),
-            "features": features.order_by(order),
-            "matrix": join_matrix(features, labels, _groups(flat, settings)).order_by(order),
+            "labels": labels,
+            "features": features,
+            "matrix": join_matrix(features, labels, _groups(flat, settings)),
             **_beside(attributes_beside(flat, settings.source)),
         },
         {

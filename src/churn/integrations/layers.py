@@ -37,6 +37,7 @@ from churn.staging.stage import StagedTable
 log = logging.getLogger(__name__)
 KEEP_VERSIONS = 3
 KNOWN_DAYS = "known_days"  # in a staged layer's manifest: an id of the events that became known on each day
+MATRIX_ORDER = ("as_of_date", "customer_id")  # of every table of a data set
 ATTRIBUTES = "attributes"  # what a data set is sliced by, kept apart from its features
 
 
@@ -180,10 +181,12 @@ def write_dataset(
     key: str,
     facts: Mapping[str, Any],
 ) -> tuple[Layer, dict[str, int]]:
-    """Write the tables of a data set and return it with their row counts."""
+    """Write the tables of a data set, each in the order of `MATRIX_ORDER`, and return it with their row counts."""
     target = source_folder(settings, "datasets") / key
     with new_folder(target) as folder:
-        rows = {name: write_table(engine, table, folder / f"{name}.parquet") for name, table in tables.items()}
+        rows = {
+            name: write_table(engine, table, folder / f"{name}.parquet", MATRIX_ORDER) for name, table in tables.items()
+        }
         manifest = {"fingerprint": key, "rows": rows, **facts}
         write_json(folder / MANIFEST, manifest)
     return Layer(target, read_json(target / MANIFEST)), rows

@@ -69,6 +69,10 @@ class SparkEngine:
         """Write an expression as a folder of Parquet parts, in the order of the rows."""
         self._save(self._rows(table), path)
 
+    def write_sorted(self, table: ir.Table, order: Sequence[str], path: Path) -> None:
+        """Write an expression as a folder of Parquet parts, its rows in the order of some columns."""
+        self.write(table.order_by(*order), path)
+
     def write_mapped(self, table: ir.Table, on_batch: OnBatch, schema: pa.Schema, path: Path) -> None:
         """Write what a function makes of the rows as a folder of Parquet parts; it runs where the rows are."""
         from pyspark.sql.pandas.types import from_arrow_schema

@@ -11,7 +11,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
@@ -72,9 +72,12 @@ def replace_folder(whole: Path, target: Path) -> None:
     shutil.rmtree(former, ignore_errors=True)
 
 
-def write_table(engine: Engine, table: ir.Table, path: Path) -> int:
-    """Write an expression as Parquet and return its number of rows."""
-    engine.write(table, path)
+def write_table(engine: Engine, table: ir.Table, path: Path, order: Sequence[str] = ()) -> int:
+    """Write an expression as Parquet and return its number of rows; with `order`, sorted by these columns."""
+    if order:
+        engine.write_sorted(table, order, path)
+    else:
+        engine.write(table, path)
     return int(engine.run(f"SELECT count(*) FROM read_parquet('{quoted(path)}')")[0][0])
 
 

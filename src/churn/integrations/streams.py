@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.dataset as ds
@@ -34,3 +35,30 @@ def in_groups(rows: pa.RecordBatchReader, size: int) -> Iterator[pa.Table]:
             held, is_first = held.slice(size), False
     if len(held) or is_first:
         yield held.combine_chunks()
+
+
+def slices_of(counts: Sequence[tuple[Any, int]], most: int | None) -> list[tuple[Any, Any]]:
+    """Return the first and last value of consecutive slices of at most so many rows, or of one value with more.
+
+    Parameters
+    ----------
+    counts
+        Values, ascending, and how many rows have each.
+    most
+        None makes one slice of all.
+
+    Examples
+    --------
+    >>> slices_of([("a", 2), ("b", 1), ("c", 9)], 3)
+    [('a', 'b'), ('c', 'c')]
+    """
+    slices: list[tuple[Any, Any]] = []
+    held = 0
+    for value, rows in counts:
+        held += rows
+        if slices and (most is None or held <= most):
+            slices[-1] = (slices[-1][0], value)
+        else:
+            slices.append((value, value))
+            held = rows
+    return slices

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 import ibis
+import pyarrow.parquet as pq
 import pytest
 
 from churn.core.settings import EngineSettings
@@ -61,3 +63,19 @@ def test_text_is_quoted_for_a_literal(text: object, safe: str):
 def test_a_name_is_quoted_as_an_identifier(engine, name: str):
     engine.run(f"CREATE TABLE {identifier(name)} AS SELECT 1 AS x")
     assert engine.run("SHOW TABLES") == [(name,)]
+
+
+@pytest.mark.parametrize("rows_per_group", [None, 1, 4, 100])
+def test_sorted_rows_are_the_same_bytes_however_many_are_sorted_at_a_time(tmp_path: Path, rows_per_group: int | None):
+    rows = [{"day": date(2024, 1, n % 5 + 1), "who": str(7 * n % 11), "x": n / 8 if n % 3 else None} for n in range(11)]
+    limits = ENGINE.model_copy(update={"rows_per_group": rows_per_group, "rows_per_batch": 3})
+    with open_engine(limits) as engine:
+        table = ibis.memtable(rows, schema={"day": "date", "who": "string", "x": "float64"}).cache()
+        engine.write_sorted(table, ("day", "who"), tmp_path / "rows.parquet")
+        engine.write_sorted(table, ("who", "day"), tmp_path / "rows.parquet")
+        engine.write_sorted(table, ("day", "who"), tmp_path / "rows.parquet")
+    with open_engine(ENGINE) as engine:
+        ordered = ibis.memtable(rows, schema=table.schema()).order_by("day", "who").to_pyarrow()
+        written = pq.ParquetFile(tmp_path / "rows.parquet")
+        assert written.read().cast(ordered.schema).equals(ordered)
+    assert [written.metadata.row_group(n).num_rows for n in range(written.num_row_groups)] == [3, 3, 3, 2]

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import ibis
 import pytest
 
 from churn.core.errors import DataRefused, OutputFailed
@@ -112,7 +113,8 @@ class TestStaged:
 class TestDatasets:
     def written(self, settings: ChurnSettings, **tables: str) -> tuple[Layer, dict[str, int]]:
         with open_engine(ENGINE) as engine:
-            frames = {name: text_table(rows) for name, rows in tables.items()}
+            keys = {"as_of_date": ibis.literal("2024-01-01"), "customer_id": ibis.literal("C1")}
+            frames = {name: text_table(rows).mutate(**keys) for name, rows in tables.items()}
             key = dataset_key(settings, read_staged(settings))
             return write_dataset(engine, frames, settings, key, {"run_id": "r"})
 
