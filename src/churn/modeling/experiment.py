@@ -67,7 +67,7 @@ def run_experiment(
     DataRefused
         When a part of the split is empty or has too few churners, or a feature alone knows the outcome.
     """
-    folds = build_folds(matrix, settings)
+    folds = [_without_idle_rows(fold, settings) for fold in build_folds(matrix, settings)]
     require_outcomes(matrix, folds, settings.evaluation.min_positives)
     aucs = single_feature_aucs(matrix.loc[folds[0].fit], catalog)
     raise_leak_alarm(aucs, settings.evaluation.max_single_feature_auc)
@@ -108,8 +108,11 @@ def score_fold(
 def backtest_folds(matrix: pd.DataFrame, settings: ChurnSettings) -> list[Fold]:
     """Return the folds of a backtest: rolling origins before the test dates, or the folds by customer."""
     if settings.split.kind == "by_customer":
-        return build_folds(matrix, settings)
-    return [within_sample(fold, matrix) for fold in rolling_folds(matrix, settings.split, settings.embargo_days)]
+        folds = build_folds(matrix, settings)
+    else:
+        rolled = rolling_folds(matrix, settings.split, settings.embargo_days)
+        folds = [within_sample(fold, matrix) for fold in rolled]
+    return [_without_idle_rows(fold, settings) for fold in folds]
 
 
 def build_folds(matrix: pd.DataFrame, settings: ChurnSettings) -> list[Fold]:
@@ -133,6 +136,13 @@ def describe_problem(settings: ChurnSettings, features: Mapping[str, Any]) -> di
     """Return the settings under which the features were built, with the event types that were found."""
     problem = settings.model_dump(mode="json", include=set(Problem.model_fields))
     return {**problem, "features": dict(features)}
+
+
+def _without_idle_rows(fold: Fold, settings: ChurnSettings) -> Fold:
+    """Return the fold; where nothing is calibrated, with the rows that would have been among those to fit."""
+    if settings.calibration.method != "none":
+        return fold
+    return replace(fold, fit=fold.fit | fold.calibrate, calibrate=np.zeros_like(fold.calibrate))
 
 
 def _everything(fold: Fold) -> Fold:

@@ -88,14 +88,15 @@ def fit_bundle(
     ordered = Catalog([used[name] for name in (*numbers, *used.categories, *texts)])
     pipeline = build_pipeline(candidate.encoding, numbers, used.categories, clone(candidate.estimator), texts)
     rows, target = matrix.loc[fold.fit], matrix.loc[fold.fit, TARGET].to_numpy(dtype=int)
-    weight, known_on = weights_of(rows), None
+    weight, known_on, ends = weights_of(rows), None, known_by(matrix, fold)
     if getattr(candidate.estimator, "needs_follow_up", False):
         known_on = partial(follow_up, lead_days=problem["windows"]["lead_days"])
-        target = known_on(rows, until=known_by(matrix, fold))
+        target = known_on(rows, until=ends)
     if candidate.monotone:
         _constrain(pipeline["model"], _directions(ordered))
     if candidate.stopping_rounds is not None:
-        chosen = choose_tree_count(pipeline, rows, target, candidate.stopping_rounds, known_on, weight)
+        is_in_time = ends is not None
+        chosen = choose_tree_count(pipeline, rows, target, candidate.stopping_rounds, known_on, weight, is_in_time)
         pipeline["model"].set_params(**chosen)
     pipeline.fit(rows[ordered.names], target, **({} if weight is None else {"model__sample_weight": weight}))
     known = [name for name in (TARGET, "as_of_date", WEIGHT) if name in matrix]
@@ -154,6 +155,8 @@ def _typical(values: pd.Series, weight: pd.Series | None, kind: str) -> float | 
 def require_outcomes(matrix: pd.DataFrame, folds: list[Fold], least: int) -> None:
     """Refuse rows with one class only or too few churners to learn from or to measure with.
 
+    Where nothing is calibrated, no row need be there for it.
+
     Raises
     ------
     DataRefused
@@ -162,6 +165,8 @@ def require_outcomes(matrix: pd.DataFrame, folds: list[Fold], least: int) -> Non
     for fold in folds:
         for part, needed in (("fit", least), ("calibrate", max(least // 10, 1)), ("test", max(least // 5, 1))):
             target = matrix.loc[getattr(fold, part), TARGET]
+            if part == "calibrate" and target.empty:
+                continue
             positives, rows = int(target.sum()), len(target)
             if positives < needed or positives == rows:
                 raise DataRefused(

@@ -1,4 +1,6 @@
-"""How many trees: grown on the earlier fit rows until the later ones stop improving, then fitted again on all.
+"""How many trees: grown on some of the fit rows until the others stop improving, then fitted again on all.
+
+The others are to the fit rows what the test rows are to all of them: later dates, or other customers.
 
 With few churners in the later rows the best number of trees is mostly noise (on courses with 60 leavers in the last
 week it swung between 30 and 300 from fold to fold); then a fixed, modest number is used.
@@ -23,14 +25,16 @@ LEAST_POSITIVES = 200
 MODEST_TREES = 200
 
 
-def later_rows(rows: pd.DataFrame) -> np.ndarray:
+def watching_rows(rows: pd.DataFrame, is_in_time: bool = True) -> np.ndarray:
     """Return which rows are held back to watch, shape (rows,): the last fifth of the as-of dates, at least one.
 
-    With one single date there is no later one: a fifth of the customers is held back instead.
+    Where the split is not one in time, or there is one single date, a fifth of the customers (or groups) is instead.
     """
     dates = np.sort(rows["as_of_date"].unique())
-    if len(dates) == 1:
-        return np.array([draw_share(str(c), seed=1) < LATER_SHARE for c in rows["customer_id"]])
+    if not is_in_time or len(dates) == 1:
+        groups = rows["group_id"].fillna(rows["customer_id"]) if "group_id" in rows else rows["customer_id"]
+        is_drawn = {group: draw_share(str(group), seed=1) < LATER_SHARE for group in groups.unique()}
+        return groups.map(is_drawn).to_numpy(dtype=bool)
     held = dates[-max(1, round(len(dates) * LATER_SHARE)) :]
     return rows["as_of_date"].isin(held).to_numpy()
 
@@ -42,8 +46,9 @@ def choose_tree_count(
     patience: int,
     known_on: Callable[..., np.ndarray] | None = None,
     weight: np.ndarray | None = None,
+    is_in_time: bool = True,
 ) -> dict[str, Any]:
-    """Return the estimator parameters with the number of trees that later rows ask for.
+    """Return the estimator parameters with the number of trees that the rows held back ask for.
 
     Parameters
     ----------
@@ -61,10 +66,12 @@ def choose_tree_count(
         have seen what the later ones are watched for.
     weight
         How many rows each row stands for, shape (rows,).
+    is_in_time
+        Whether the model is meant for later dates, as a temporal split measures it, or for other customers.
     """
     from lightgbm import early_stopping
 
-    held, parameter = later_rows(rows), getattr(pipeline["model"], "tree_count", "n_estimators")
+    held, parameter = watching_rows(rows, is_in_time), getattr(pipeline["model"], "tree_count", "n_estimators")
     leaves = target[held] if target.ndim == 1 else target[held, -1] > 0
     if min(leaves.sum(), (1 - leaves).sum()) < LEAST_POSITIVES:
         return {parameter: MODEST_TREES}

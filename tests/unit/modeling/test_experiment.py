@@ -7,7 +7,7 @@ import pytest
 
 from churn.core.errors import DataRefused
 from churn.core.settings import ChurnSettings
-from churn.modeling.experiment import Experiment, build_folds, run_experiment
+from churn.modeling.experiment import Experiment, backtest_folds, build_folds, run_experiment
 from pipelines.composition import compose
 from tests.unit.modeling.toys import CATALOG, DATES, make_candidate, make_matrix
 
@@ -81,6 +81,16 @@ class TestByCustomer:
             ids = [set(matrix.loc[mask, "customer_id"]) for mask in (fold.fit, fold.calibrate, fold.test)]
             assert not (ids[0] & ids[1] or ids[0] & ids[2] or ids[1] & ids[2])
             assert set.union(*ids) == set(matrix["customer_id"])
+
+    @pytest.mark.parametrize("split", ["by_customer", "temporal"])
+    def test_where_nothing_is_calibrated_no_row_is_held_back_for_it(self, split: str) -> None:
+        matrix, wanted = make_matrix(), [f"split={split}", "split.backtest_folds=2"]
+        idle = backtest_folds(matrix, _settings(*wanted, "calibration=none"))
+        for fold, kept in zip(idle, backtest_folds(matrix, _settings(*wanted)), strict=True):
+            assert not fold.calibrate.any()
+            assert kept.calibrate.any()
+            assert (fold.fit == (kept.fit | kept.calibrate)).all()
+            assert (fold.test == kept.test).all()
 
     def test_the_bundle_learns_from_all_rows_but_those_that_calibrate(self) -> None:
         experiment = _run("split=by_customer", "split.folds=3", "calibration=none")

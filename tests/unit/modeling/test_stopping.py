@@ -6,7 +6,7 @@ from lightgbm import LGBMClassifier
 
 from churn.modeling.encoding import build_pipeline
 from churn.modeling.hazard import TimeToChurn
-from churn.modeling.stopping import LEAST_TREES, MODEST_TREES, choose_tree_count, later_rows
+from churn.modeling.stopping import LEAST_TREES, MODEST_TREES, choose_tree_count, watching_rows
 from tests.unit.modeling.toys import CATALOG, DATES, make_matrix
 
 NUMBERS = ["eng_activity_recency_days", "tickets_open"]
@@ -19,14 +19,23 @@ def _pipeline(most: int = 400) -> object:
 
 def test_the_last_fifth_of_the_dates_watches() -> None:
     matrix = make_matrix(10)
-    assert set(matrix.loc[later_rows(matrix), "as_of_date"]) == {DATES[-1]}
+    assert set(matrix.loc[watching_rows(matrix), "as_of_date"]) == {DATES[-1]}
 
 
 def test_with_one_date_a_fifth_of_the_customers_watches_with_all_their_rows() -> None:
     rows = pd.DataFrame({"customer_id": [f"c{n % 500}" for n in range(1000)], "as_of_date": DATES[0]})
-    held = later_rows(rows)
+    held = watching_rows(rows)
     assert 0.15 < held.mean() < 0.25
     assert (held[:500] == held[500:]).all()
+
+
+def test_where_the_split_is_not_in_time_a_fifth_of_the_groups_watches_on_every_date() -> None:
+    rows = pd.DataFrame({"customer_id": [f"c{n}" for n in range(1000)], "as_of_date": np.resize(DATES, 1000)})
+    rows["group_id"] = [f"g{n // 2}" if n < 900 else None for n in range(1000)]
+    held = watching_rows(rows, is_in_time=False)
+    assert 0.15 < held.mean() < 0.25
+    assert (held[:900:2] == held[1:900:2]).all()
+    assert set(rows.loc[held, "as_of_date"]) == set(DATES)
 
 
 def test_growing_stops_when_later_rows_no_longer_improve() -> None:
