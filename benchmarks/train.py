@@ -2,14 +2,17 @@
 
 Usage: python benchmarks/train.py [rows] [features] [override ...]      (default 200,000 x 120)
 A flat table of that size takes the real path: validate, features, train; the large case is 2,000,000 x 120. The
-fits are timed where they happen, so that the ratio compares one run with itself. `log` is what a run costs in
-MLflow: tables, pictures, model and card. `start` is until a mistake in the settings would be said, `loaded` until
-all that training needs is imported. These, `help` and `log` are CPU seconds: other work on the machine stretches
-the wall's.
+fits, encoders among them, are timed where they happen, so that the ratio compares one run with itself. `ratio` is of
+seconds and wants an idle machine; `ratio_loaded` leaves out what was imported on the way, which a sweep pays once;
+`ratio_cpu` is of CPU seconds, and lower because fits use every core. `log` is what a run costs in MLflow: tables,
+pictures, model and card. `start` is until a mistake in the settings would be said, `loaded` until all that training
+needs is imported. These, `help` and `log` are CPU seconds: other work on the machine stretches the wall's.
 """
 
 from __future__ import annotations
 
+import builtins
+import importlib
 import json
 import os
 import resource
@@ -17,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -28,6 +32,8 @@ GIB = 1024**2
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 TARGETS = {
     "ratio": "<= 1.3",
+    "ratio_loaded": "",
+    "ratio_cpu": "",
     "log": "< 2 s",
     "help": "< 0.5 s",
     "start": "< 2.5 s",
@@ -44,8 +50,8 @@ def write_table(path: Path, rows: int, features: int) -> None:
         for n in range(features)
     )
     duckdb.sql(
-        f"COPY (SELECT *, CAST(random() < 1 / (1 + exp(3 - ({signal}) / 2)) AS INTEGER) AS churned FROM "
-        f"(SELECT 'c' || (i // {DATES}) AS customer_id, "
+        f"COPY (SELECT * EXCLUDE (luck), CAST(luck < 1 / (1 + exp(3 - ({signal}) / 2)) AS INTEGER) AS churned FROM "
+        f"(SELECT 'c' || (i // {DATES}) AS customer_id, (hash(i, {features}) % 10000) / 10000.0 AS luck, "
         f"DATE '2024-01-01' + CAST(30 * (i % {DATES}) AS INTEGER) AS as_of_date, {columns} "
         f"FROM range({rows}) t(i))) TO '{path}' (FORMAT parquet)"
     )
@@ -67,21 +73,28 @@ def describe_source(work: Path, features: int) -> list[str]:
 
 
 class Clock:
-    """Seconds spent inside wrapped functions."""
+    """Seconds of the wall and of the CPU inside wrapped functions; of calls inside each other the outer counts."""
 
     def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
+        self.wall: Counter[str] = Counter()
+        self.cpu: Counter[str] = Counter()
+        self._is_running: set[str] = set()
 
-    def wrap(self, owner: Any, name: str, label: str, now: Callable[[], float] = time.perf_counter) -> None:
-        """Time every call of a method."""
+    def wrap(self, owner: Any, name: str, label: str) -> None:
+        """Time every call of a function or method."""
         inner: Callable[..., Any] = getattr(owner, name)
 
         def timed(*arguments: Any, **options: Any) -> Any:
-            began = now()
+            if label in self._is_running:
+                return inner(*arguments, **options)
+            self._is_running.add(label)
+            wall, cpu = time.perf_counter(), time.process_time()
             try:
                 return inner(*arguments, **options)
             finally:
-                self.seconds[label] = self.seconds.get(label, 0.0) + now() - began
+                self.wall[label] += time.perf_counter() - wall
+                self.cpu[label] += time.process_time() - cpu
+                self._is_running.remove(label)
 
         setattr(owner, name, timed)
 
@@ -99,15 +112,25 @@ def train_here(overrides: list[str]) -> dict[str, float]:
     for owner, name in ((LGBMClassifier, "fit"), (LogisticRegression, "fit"), (ColumnTransformer, "fit_transform")):
         clock.wrap(owner, name, f"fit {owner.__name__}")
     for name in ("log_measurement", "register_bundle", "write_card", "describe_version"):
-        clock.wrap(train, name, "log", time.process_time)
-    began = time.perf_counter()
-    code = main_of("train")(overrides)
-    stage = time.perf_counter() - began
+        clock.wrap(train, name, "log")
+    clock.wrap(builtins, "__import__", "imports")
+    clock.wrap(importlib, "import_module", "imports")
+    main, began, began_cpu = main_of("train"), time.perf_counter(), time.process_time()
+    code = main(overrides)
+    stage, stage_cpu = time.perf_counter() - began, time.process_time() - began_cpu
     if code:
         raise SystemExit(code)
-    fits = sum(seconds for name, seconds in clock.seconds.items() if name.startswith("fit "))
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / GIB
-    return {"stage": stage, "fits": fits, "ratio": stage / fits, "peak_gib": peak, **clock.seconds}
+    wall, cpu = (sum(s for label, s in of.items() if label.startswith("fit ")) for of in (clock.wall, clock.cpu))
+    return {
+        "stage": stage,
+        "fits": wall,
+        "ratio": stage / wall,
+        "ratio_loaded": (stage - clock.wall["imports"]) / wall,
+        "ratio_cpu": stage_cpu / cpu,
+        "peak_gib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / GIB,
+        "log": clock.cpu["log"],
+        **{label: seconds for label, seconds in clock.wall.items() if label.startswith(("fit ", "imports"))},
+    }
 
 
 def seconds_of(*command: str) -> float:

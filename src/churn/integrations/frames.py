@@ -39,12 +39,12 @@ def read_labelled(path: Path, catalog: Catalog) -> pd.DataFrame:
     frame: pd.DataFrame = parts.to_table(
         columns=[name for name in parts.schema.names if name not in set(numbers)]
     ).to_pandas()
-    is_labelled = frame["churned"].notna().to_numpy()
-    block = np.empty((len(numbers), int(is_labelled.sum())), dtype=np.float32)
+    labelled_at = np.flatnonzero(frame["churned"].notna().to_numpy())
+    block = np.empty((len(numbers), len(labelled_at)), dtype=np.float32)
     for position, name in enumerate(numbers):
         column = parts.to_table(columns=[name]).column(0)
-        block[position] = column.cast(pa.float32(), safe=False).to_numpy()[is_labelled]
-    labelled = frame[is_labelled].reset_index(drop=True)
+        np.take(column.cast(pa.float32(), safe=False).to_numpy(), labelled_at, out=block[position], mode="clip")
+    labelled = frame.iloc[labelled_at].reset_index(drop=True)
     labelled = labelled.assign(
         churned=labelled["churned"].astype(int), as_of_date=pd.to_datetime(labelled["as_of_date"])
     )
