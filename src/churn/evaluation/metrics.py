@@ -66,15 +66,17 @@ class Measured:
         self._stretches = find_stretches(probability, churned)
         losses = row_losses(probability, churned)
         self._losses = tuple(losses)
-        by_stretch = [
-            _by_group(self._stretches.of_row, of_row) for of_row in (np.ones_like(churned), probability, churned)
-        ]
+        summed = (np.ones_like(churned), probability, churned)
+        by_stretch = [_by_group(self._stretches.of_row, of_row) for of_row in summed]
         chosen = [row for top in lists for row in (top.chosen * churned, top.chosen.astype(float))]
         self._sums = vstack([*by_stretch, *(csr_matrix(row) for row in [*losses.values(), *chosen])], format="csr")
+        self._line: tuple[np.ndarray, np.ndarray] | None = None
+        self._as_they_are = self.resample(np.ones((len(churned), 1)))
+        self._line = self._as_they_are["calibration_slope"], self._as_they_are["calibration_intercept"]
 
     def measure(self) -> dict[str, float]:
         """Return every metric of the rows as they are."""
-        return {name: float(values[0]) for name, values in self.resample(np.ones((self._sums.shape[1], 1))).items()}
+        return {name: float(values[0]) for name, values in self._as_they_are.items()}
 
     def resample(self, weights: np.ndarray) -> dict[str, np.ndarray]:
         """Return every metric under each column of row weights, (rows, draws); shape (draws,) each."""
@@ -105,7 +107,7 @@ class Measured:
         """Return slope and intercept of the calibration line, and EMPC, out of up to 2,000 equal-mass points."""
         total, said, left = (np.add.reduceat(sums, self._stretches.points) for sums in (rows, predicted, leavers))
         said, left = (np.divide(sums, total, out=np.full_like(sums, 0.5), where=total > 0) for sums in (said, left))
-        slope, intercept = calibration_line(said, left, total)
+        slope, intercept = calibration_line(said, left, total, self._line)
         if self.money is None:
             return slope, intercept, {}
         kept = [rows > 0 for rows in total.T]

@@ -59,7 +59,10 @@ def calibration_error(
 
 
 def calibration_line(
-    probability: np.ndarray, churned: np.ndarray, weights: np.ndarray | None = None
+    probability: np.ndarray,
+    churned: np.ndarray,
+    weights: np.ndarray | None = None,
+    near: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return slope and intercept of the outcome regressed on the predicted log-odds (1 and 0 when perfect).
 
@@ -69,6 +72,8 @@ def calibration_line(
     ----------
     probability, churned, weights
         What was predicted, the outcome (or its rate) and how often it counts, shape (rows, ...); one line per column.
+    near
+        A line to begin the search at.
 
     References
     ----------
@@ -77,12 +82,14 @@ def calibration_line(
     clipped = np.clip(probability, EDGE, 1 - EDGE)
     x, y = np.log(clipped) - np.log1p(-clipped), np.asarray(churned, dtype=float)
     weight = np.ones_like(y) if weights is None else weights
-    columns = (values.reshape(len(y), -1) for values in (x, y, weight))
-    slope, intercept = _fit_lines(*columns)
+    x_columns, y_columns, weight_columns = (values.reshape(len(y), -1) for values in (x, y, weight))
+    slope, intercept = _fit_lines(x_columns, y_columns, weight_columns, near)
     return slope.reshape(y.shape[1:]), intercept.reshape(y.shape[1:])
 
 
-def _fit_lines(x: np.ndarray, y: np.ndarray, weight: np.ndarray) -> np.ndarray:
+def _fit_lines(
+    x: np.ndarray, y: np.ndarray, weight: np.ndarray, near: tuple[np.ndarray, np.ndarray] | None
+) -> np.ndarray:
     """Return slope and intercept of the logistic regression of each column by Newton steps, shape (2, columns)."""
     lines = np.full((2, x.shape[1]), np.nan)
     rate = np.average(y, axis=0, weights=weight)
@@ -90,25 +97,26 @@ def _fit_lines(x: np.ndarray, y: np.ndarray, weight: np.ndarray) -> np.ndarray:
     spread = np.max(x, axis=0, where=there, initial=-np.inf) - np.min(x, axis=0, where=there, initial=np.inf)
     left = np.flatnonzero((spread >= EDGE) & (rate > 0) & (rate < 1))
     at = np.stack([np.zeros(len(left)), np.log(rate[left] / (1 - rate[left]))])
+    if near is not None and np.isfinite(near).all():
+        at[:] = np.reshape(near, (2, 1))
     x, y, weight = x[:, left], y[:, left], weight[:, left]
-    worth = _log_loss(at, x, y, weight)
+    p, worth = _judge(at, x, y, weight)
     for _ in range(NEWTON_STEPS):
-        step = _newton_step(at, x, y, weight)
+        step = _newton_step(p, x, y, weight)
         size = np.abs(step).max(axis=0)
-        lines[:, left[size < TOLERANCE]] = at[:, size < TOLERANCE]
+        lines[:, left[size < TOLERANCE]] = (at + step)[:, size < TOLERANCE]
         go_on = size >= TOLERANCE  # neither found, nor without a step to make
         if not go_on.any():
             break
         if not go_on.all():
             left, at, step, worth = left[go_on], at[:, go_on], step[:, go_on], worth[go_on]
             x, y, weight = x[:, go_on], y[:, go_on], weight[:, go_on]
-        at, worth = _downhill(at, step, worth, x, y, weight)
+        at, p, worth = _downhill(at, step, worth, x, y, weight)
     return lines
 
 
-def _newton_step(at: np.ndarray, x: np.ndarray, y: np.ndarray, weight: np.ndarray) -> np.ndarray:
+def _newton_step(p: np.ndarray, x: np.ndarray, y: np.ndarray, weight: np.ndarray) -> np.ndarray:
     """Return the step of each column, shape (2, columns); not a number where the information is singular."""
-    p = 1 / (1 + np.exp(-np.clip(at[0] * x + at[1], -30, 30)))
     pull, spread = weight * (y - p), weight * p * (1 - p)
     by_slope, by_intercept = (pull * x).sum(axis=0), pull.sum(axis=0)
     spread_x = spread * x
@@ -121,19 +129,23 @@ def _newton_step(at: np.ndarray, x: np.ndarray, y: np.ndarray, weight: np.ndarra
 
 def _downhill(
     at: np.ndarray, step: np.ndarray, worth: np.ndarray, x: np.ndarray, y: np.ndarray, weight: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return where steps lead and the loss there; a full step may run away, then it is halved until it does not."""
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return where steps lead, with `_judge` of it; a full step may run away, then it is halved until it does not."""
     for _ in range(HALVINGS):
-        there = _log_loss(at + step, x, y, weight)
+        p, there = _judge(at + step, x, y, weight)
         if (there <= worth).all():
-            return at + step, there
+            return at + step, p, there
         step = np.where(there <= worth, step, step / 2)
-    return np.where(there <= worth, at + step, at), np.minimum(there, worth)
+    at = np.where(there <= worth, at + step, at)
+    return at, *_judge(at, x, y, weight)
 
 
-def _log_loss(at: np.ndarray, x: np.ndarray, y: np.ndarray, weight: np.ndarray) -> np.ndarray:
+def _judge(at: np.ndarray, x: np.ndarray, y: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the probability of every row under a line per column, and the log loss of each line."""
     log_odds = at[0] * x + at[1]
-    return np.asarray((weight * (np.logaddexp(0, log_odds) - y * log_odds)).sum(axis=0))
+    odds = np.exp(-np.abs(log_odds))
+    loss = np.log1p(odds) + np.maximum(log_odds, 0) - y * log_odds
+    return np.where(log_odds >= 0, 1.0, odds) / (1 + odds), (weight * loss).sum(axis=0)
 
 
 def reliability_table(probability: np.ndarray, churned: np.ndarray, bins: Bins) -> list[dict[str, float]]:
