@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -15,6 +16,7 @@ LEAST_SLOPE = 0.01
 LINE_SHARE = 0.01
 PRIOR_LEAVERS = 20
 BISECTIONS = 60
+FURTHEST = 20.0  # in log-odds: from one in a thousand million to all but one
 Method = Literal["none", "sigmoid", "isotonic", "centred"]
 
 
@@ -35,17 +37,19 @@ class Calibrator:
 
     `sigmoid`: sigmoid(slope * raw + intercept). `isotonic`: linear between (`x`, `y`). `none`: sigmoid(raw). `centred`:
     linear between the centres (`x`, `y`) of isotonic steps, with a hundredth of the sigmoid's part, so that it rises
-    everywhere and no two different scores become one probability.
+    everywhere and no two different scores become one probability. `shift` is added to every raw score first.
     """
 
     method: Method
     slope: float = 1.0
     intercept: float = 0.0
+    shift: float = 0.0
     x: tuple[float, ...] = ()
     y: tuple[float, ...] = ()
 
     def predict(self, raw_score: np.ndarray) -> np.ndarray:
         """Return probabilities; shape as given."""
+        raw_score = np.asarray(raw_score, dtype=float) + self.shift
         if self.method == "isotonic":
             return np.asarray(np.interp(raw_score, self.x, self.y))
         line = sigmoid(self.slope * raw_score + self.intercept)
@@ -53,9 +57,30 @@ class Calibrator:
             return np.asarray((1 - LINE_SHARE) * np.interp(raw_score, self.x, self.y) + LINE_SHARE * line)
         return line
 
+    def moved_to(self, raw_score: np.ndarray, churned: np.ndarray, weight: np.ndarray | None = None) -> Calibrator:
+        """Return the same map for another model's raw scores (rows,): their mean probability is the share that churned.
+
+        `none` stays as it is.
+        """
+        if self.method == "none":
+            return self
+
+        def mean(shift: float) -> float:
+            return float(np.average(replace(self, shift=shift).predict(raw_score), weights=weight))
+
+        rate = float(np.average(churned, weights=weight))
+        return replace(self, shift=_where_mean_is(rate, mean, -FURTHEST, FURTHEST))
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain content for JSON."""
-        return {"method": self.method, "slope": self.slope, "intercept": self.intercept, "x": self.x, "y": self.y}
+        return {
+            "method": self.method,
+            "slope": self.slope,
+            "intercept": self.intercept,
+            "shift": self.shift,
+            "x": self.x,
+            "y": self.y,
+        }
 
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> Calibrator:
@@ -116,8 +141,16 @@ def _find_intercept(log_odds: np.ndarray, churned: np.ndarray, weight: np.ndarra
     """Return the shift of log-odds under which their mean probability is the share that churned, by bisection."""
     rate = float(np.average(churned, weights=weight))
     centre = float(logit(np.array([rate]))[0])
-    low, high = centre - float(log_odds.max()), centre - float(log_odds.min())
+
+    def mean(shift: float) -> float:
+        return float(np.average(sigmoid(log_odds + shift), weights=weight))
+
+    return _where_mean_is(rate, mean, centre - float(log_odds.max()), centre - float(log_odds.min()))
+
+
+def _where_mean_is(rate: float, mean: Callable[[float], float], low: float, high: float) -> float:
+    """Return where a rising mean meets the rate, by bisection."""
     for _ in range(BISECTIONS):
         middle = (low + high) / 2
-        low, high = (middle, high) if np.average(sigmoid(log_odds + middle), weights=weight) < rate else (low, middle)
+        low, high = (middle, high) if mean(middle) < rate else (low, middle)
     return (low + high) / 2

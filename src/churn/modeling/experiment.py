@@ -129,7 +129,8 @@ def within_sample(fold: Fold, matrix: pd.DataFrame) -> Fold:
     if WEIGHT not in matrix:
         return fold
     is_drawn = matrix[WEIGHT].to_numpy() > 0
-    return replace(fold, fit=fold.fit & is_drawn, calibrate=fold.calibrate & is_drawn)
+    between = None if fold.between is None else fold.between & is_drawn
+    return replace(fold, fit=fold.fit & is_drawn, calibrate=fold.calibrate & is_drawn, between=between)
 
 
 def describe_problem(settings: ChurnSettings, features: Mapping[str, Any]) -> dict[str, Any]:
@@ -140,9 +141,7 @@ def describe_problem(settings: ChurnSettings, features: Mapping[str, Any]) -> di
 
 def _without_idle_rows(fold: Fold, settings: ChurnSettings) -> Fold:
     """Return the fold; where nothing is calibrated, with the rows that would have been among those to fit."""
-    if settings.calibration.method != "none":
-        return fold
-    return replace(fold, fit=fold.fit | fold.calibrate, calibrate=np.zeros_like(fold.calibrate))
+    return fold.to_the_last() if settings.calibration.method == "none" else fold
 
 
 def _everything(fold: Fold) -> Fold:

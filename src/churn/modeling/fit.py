@@ -1,21 +1,22 @@
-"""Fitted bundles: the model on the earlier rows, its calibrator on later ones, and the two baselines beside it."""
+"""Fitted bundles: a model on earlier rows, its calibrator on later ones, the model again on all; the recency rule."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline
 
 from churn.core.errors import DataRefused
 from churn.core.source import SourceSettings
 from churn.features.catalog import Catalog
-from churn.modeling.bundle import Bundle
+from churn.modeling.bundle import Bundle, raw_score_of
 from churn.modeling.calibration import Method, fit_calibrator
 from churn.modeling.encoding import build_pipeline, count_text_outputs
 from churn.modeling.follow_up import follow_up, known_by
@@ -43,6 +44,15 @@ class Candidate:
     stopping_rounds: int | None = None
     monotone: bool = False
     inputs: Literal["all", "recency"] = "all"
+
+
+class Lesson(NamedTuple):
+    """What is learned from: rows, their outcome or what followed, their weights, and the outcome as known on a date."""
+
+    rows: pd.DataFrame
+    target: np.ndarray
+    weight: np.ndarray | None
+    known_on: Callable[..., np.ndarray] | None
 
 
 def recency_rule(catalog: Catalog, source: SourceSettings) -> Candidate:
@@ -76,6 +86,10 @@ def fit_bundle(
 ) -> Bundle:
     """Return the candidate fitted on the fold's `fit` rows and calibrated on its `calibrate` rows.
 
+    The model is fitted on the `fit` rows, and its probabilities are corrected by what they were worth on the later
+    `calibrate` rows. Then it is fitted once more, with as many trees, on all rows known before the test dates, so that
+    what is published has seen the latest; the correction is kept, moved so that the mean on the `calibrate` rows holds.
+
     Parameters
     ----------
     matrix
@@ -87,29 +101,44 @@ def fit_bundle(
     texts = [f.name for f in used.features if f.kind == "text"]
     ordered = Catalog([used[name] for name in (*numbers, *used.categories, *texts)])
     pipeline = build_pipeline(candidate.encoding, numbers, used.categories, clone(candidate.estimator), texts)
-    rows, target = matrix.loc[fold.fit], matrix.loc[fold.fit, TARGET].to_numpy(dtype=int)
-    weight, known_on, ends = weights_of(rows), None, known_by(matrix, fold)
-    if getattr(candidate.estimator, "needs_follow_up", False):
-        known_on = partial(follow_up, lead_days=problem["windows"]["lead_days"])
-        target = known_on(rows, until=ends)
     if candidate.monotone:
         _constrain(pipeline["model"], _directions(ordered))
+    lesson = _lesson(matrix, fold, candidate, problem)
     if candidate.stopping_rounds is not None:
-        is_in_time = ends is not None
-        chosen = choose_tree_count(pipeline, rows, target, candidate.stopping_rounds, known_on, weight, is_in_time)
+        how = (candidate.stopping_rounds, lesson.known_on, lesson.weight, known_by(matrix, fold) is not None)
+        chosen = choose_tree_count(pipeline, lesson.rows, lesson.target, *how)
         pipeline["model"].set_params(**chosen)
-    pipeline.fit(rows[ordered.names], target, **({} if weight is None else {"model__sample_weight": weight}))
-    known = [name for name in (TARGET, "as_of_date", WEIGHT) if name in matrix]
-    seen = matrix.loc[fold.fit | fold.calibrate, known]
-    bundle = Bundle(
-        pipeline, fit_calibrator("none", np.empty(0), np.empty(0)), ordered, candidate.name, problem,
-        base_rate=float(np.average(seen[TARGET], weights=weights_of(seen))), typical=describe_typical(rows, ordered),
+    _learn(pipeline, ordered, lesson)
+    calibrator = fit_calibrator("none", np.empty(0), np.empty(0))
+    if fold.calibrate.any():
+        later = matrix.loc[fold.calibrate]
+        churned, weight = later[TARGET].to_numpy(dtype=int), weights_of(later)
+        honest = fit_calibrator(calibration, raw_score_of(pipeline, later[ordered.names]), churned, weight)
+        lesson = _lesson(matrix, fold.to_the_last(), candidate, problem)
+        pipeline = _learn(clone(pipeline), ordered, lesson)
+        calibrator = honest.moved_to(raw_score_of(pipeline, later[ordered.names]), churned, weight)
+    seen = lesson.rows
+    return Bundle(
+        pipeline, calibrator, ordered, candidate.name, problem,
+        base_rate=float(np.average(seen[TARGET], weights=lesson.weight)), typical=describe_typical(seen, ordered),
         last_fit_date=str(seen["as_of_date"].max().date()),
     )  # fmt: skip
-    later = matrix.loc[fold.calibrate]
-    raw = bundle.raw_score(later) if len(later) else np.empty(0)
-    calibrator = fit_calibrator(calibration, raw, later[TARGET].to_numpy(dtype=int), weights_of(later))
-    return replace(bundle, calibrator=calibrator)
+
+
+def _lesson(matrix: pd.DataFrame, fold: Fold, candidate: Candidate, problem: Mapping[str, Any]) -> Lesson:
+    """Return what a candidate learns from the `fit` rows of a fold."""
+    rows, known_on = matrix.loc[fold.fit], None
+    target = rows[TARGET].to_numpy(dtype=int)
+    if getattr(candidate.estimator, "needs_follow_up", False):
+        known_on = partial(follow_up, lead_days=problem["windows"]["lead_days"])
+        target = known_on(rows, until=known_by(matrix, fold))
+    return Lesson(rows, target, weights_of(rows), known_on)
+
+
+def _learn(pipeline: Pipeline, catalog: Catalog, lesson: Lesson) -> Pipeline:
+    """Return the pipeline, fitted."""
+    weight = {} if lesson.weight is None else {"model__sample_weight": lesson.weight}
+    return pipeline.fit(lesson.rows[catalog.names], lesson.target, **weight)
 
 
 def weights_of(rows: pd.DataFrame) -> np.ndarray | None:

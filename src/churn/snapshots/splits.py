@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 import numpy as np
@@ -19,12 +19,22 @@ LEAST_BACKTEST_FOLDS = 2
 
 @dataclass(frozen=True)
 class Fold:
-    """One train-and-test arrangement: boolean row masks, each of shape (rows,)."""
+    """One train-and-test arrangement: boolean row masks, each of shape (rows,).
+
+    `between` are the rows of the embargo that keeps `fit` and `calibrate` apart: known well before the test dates.
+    """
 
     name: str
     fit: np.ndarray
     calibrate: np.ndarray
     test: np.ndarray
+    between: np.ndarray | None = None
+
+    def to_the_last(self) -> Fold:
+        """Return the fold that fits on all that is known before its test rows and calibrates on nothing."""
+        every = self.fit | self.calibrate
+        every = every if self.between is None else every | self.between
+        return Fold(self.name, every, np.zeros_like(every), self.test)
 
 
 @dataclass(frozen=True)
@@ -75,8 +85,11 @@ def split_dates(dates: Sequence[date], split: SplitSettings, embargo_days: int) 
 def temporal_fold(rows: pd.DataFrame, parts: DateSplit) -> Fold:
     """Return the fold of a temporal split over rows with `as_of_date`."""
     dates = rows["as_of_date"]
-    masks = [dates.isin([pd.Timestamp(d) for d in p]).to_numpy() for p in (parts.fit, parts.calibrate, parts.test)]
-    return Fold("temporal", *masks)
+    fit, calibrate, test = (
+        dates.isin([pd.Timestamp(d) for d in p]).to_numpy() for p in (parts.fit, parts.calibrate, parts.test)
+    )
+    between = ((dates > pd.Timestamp(parts.fit[-1])) & (dates < pd.Timestamp(parts.calibrate[0]))).to_numpy()
+    return Fold("temporal", fit, calibrate, test, between)
 
 
 def rolling_folds(rows: pd.DataFrame, split: SplitSettings, embargo_days: int) -> list[Fold]:
@@ -105,7 +118,7 @@ def rolling_folds(rows: pd.DataFrame, split: SplitSettings, embargo_days: int) -
         except DataRefused:
             break
         fold = temporal_fold(rows, parts)
-        folds.append(Fold(f"fold-{parts.test[0]}", fold.fit, fold.calibrate, fold.test))
+        folds.append(replace(fold, name=f"fold-{parts.test[0]}"))
     if len(folds) < LEAST_BACKTEST_FOLDS:
         raise DataRefused(
             f"{len(earlier)} labelled as-of dates before the test dates give {len(folds)} of the "

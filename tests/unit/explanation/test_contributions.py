@@ -53,7 +53,7 @@ def test_one_hot_columns_add_up_to_their_feature() -> None:
 
 def test_linear_contributions_average_to_zero_on_the_fitted_rows() -> None:
     matrix = make_matrix()
-    fit = matrix[matrix["as_of_date"] <= "2024-03-01"]
+    fit = matrix[matrix["as_of_date"] <= "2024-04-01"]
     assert explain_rows(fitted("linear"), fit).values.mean(axis=0) == pytest.approx(0, abs=1e-9)
 
 

@@ -119,3 +119,19 @@ def test_a_weight_counts_as_so_many_rows(method: str) -> None:
     assert np.average(weighted.predict(RAW), weights=weight) == pytest.approx(
         np.average(CHURNED, weights=weight), abs=0.005
     )
+
+
+@pytest.mark.parametrize("method", ["sigmoid", "isotonic", "centred"])
+def test_moved_to_other_scores_it_keeps_its_shape_and_gives_their_rate(method: str) -> None:
+    generator = np.random.default_rng(0)
+    raw = generator.normal(-2, 1, 4000)
+    churned = (generator.random(4000) < sigmoid(raw)).astype(int)
+    fitted = fit_calibrator(method, raw, churned)  # type: ignore[arg-type]
+    moved = fitted.moved_to(raw + 0.7, churned)
+    assert moved.shift == pytest.approx(-0.7, abs=0.02)
+    assert moved.predict(raw + 0.7).mean() == pytest.approx(churned.mean(), abs=1e-3)
+
+
+def test_scores_taken_at_their_word_are_not_moved() -> None:
+    untouched = fit_calibrator("none", np.array([-1.0, 1.0]), np.array([0, 1]))
+    assert untouched.moved_to(np.array([3.0, 4.0]), np.array([0, 1])) == untouched

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,7 @@ from sklearn.linear_model import LogisticRegression
 from churn.core.errors import DataRefused
 from churn.core.source import InputSettings, SourceSettings
 from churn.features.catalog import Catalog
+from churn.modeling.calibration import fit_calibrator
 from churn.modeling.fit import Candidate, describe_typical, fit_bundle, recency_rule, require_outcomes
 from churn.snapshots.splits import Fold
 from tests.unit.modeling.toys import (
@@ -57,14 +59,26 @@ class TestFitBundle:
             assert again.calibrator == former.calibrator
             assert again.typical == former.typical
 
-    def test_calibration_rows_move_the_calibrator_alone(self) -> None:
+    def test_the_correction_is_what_a_model_earned_that_had_not_seen_the_rows(self) -> None:
         matrix = make_matrix()
         fold = make_fold(matrix)
-        changed = matrix.copy()
-        changed.loc[fold.calibrate, "churned"] = np.arange(fold.calibrate.sum()) % 2
-        again = fit_bundle(changed, fold, make_candidate("trees"), CATALOG, "sigmoid", PROBLEM)
-        assert (again.raw_score(matrix) == fitted("trees").raw_score(matrix)).all()
-        assert again.calibrator != fitted("trees").calibrator
+        unseen = np.zeros(len(matrix), dtype=bool)
+        earlier = fit_bundle(matrix, replace(fold, calibrate=unseen), make_candidate("trees"), CATALOG, "none", PROBLEM)
+        later = matrix[fold.calibrate]
+        earned = fit_calibrator("sigmoid", earlier.raw_score(later), later["churned"].to_numpy())
+        assert replace(fitted("trees").calibrator, shift=0.0) == earned
+
+    def test_the_mean_of_the_calibration_rows_is_their_rate(self) -> None:
+        matrix, bundle = make_matrix(), fitted("trees")
+        later = matrix[make_fold(matrix).calibrate]
+        assert bundle.probability(bundle.raw_score(later)).mean() == pytest.approx(later["churned"].mean(), abs=1e-9)
+
+    def test_what_is_published_has_seen_every_row_known_before_the_test_dates(self) -> None:
+        matrix = make_matrix()
+        fold = make_fold(matrix)
+        known = replace(fold, fit=fold.fit | fold.calibrate, calibrate=np.zeros(len(matrix), dtype=bool))
+        whole = fit_bundle(matrix, known, make_candidate("trees"), CATALOG, "none", PROBLEM)
+        assert (fitted("trees").raw_score(matrix) == whole.raw_score(matrix)).all()
 
     def test_does_not_fit_the_candidate_it_was_given(self) -> None:
         matrix, candidate = make_matrix(), make_candidate("linear")
@@ -92,8 +106,8 @@ class TestTypical:
     def test_is_the_median_and_the_most_frequent_value(self) -> None:
         typical = fitted("trees").typical
         assert typical["plan"] == "basic"
-        fit = make_matrix()[lambda m: m["as_of_date"] <= DATES[2]]
-        assert typical["sub_mrr_sum"] == fit["sub_mrr_sum"].median()
+        seen = make_matrix()[lambda m: m["as_of_date"] <= DATES[3]]
+        assert typical["sub_mrr_sum"] == seen["sub_mrr_sum"].median()
 
     def test_says_nothing_of_a_column_that_is_always_empty(self) -> None:
         assert "never_filled" not in fitted("trees").typical

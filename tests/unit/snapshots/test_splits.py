@@ -55,6 +55,14 @@ class TestDates:
         with pytest.raises(DataRefused, match="0 to test"):
             split_dates(MONTHLY, TEMPORAL.model_copy(update={"test_from": date(2030, 1, 1)}), EMBARGO_DAYS)
 
+    def test_the_last_fit_takes_all_rows_known_before_the_test_dates_and_no_other(self):
+        parts = split_dates(MONTHLY, TEMPORAL, EMBARGO_DAYS)
+        rows = pd.DataFrame({"as_of_date": pd.to_datetime([*MONTHLY, *MONTHLY])})
+        last = temporal_fold(rows, parts).to_the_last()
+        assert {d.date() for d in rows.loc[last.fit, "as_of_date"]} == set(MONTHLY[:-3])
+        assert max(MONTHLY[:-3]) + timedelta(days=EMBARGO_DAYS) <= parts.test[0]
+        assert not last.calibrate.any()
+
     def test_rows_follow_their_dates(self):
         parts = split_dates(MONTHLY, TEMPORAL, EMBARGO_DAYS)
         rows = pd.DataFrame({"as_of_date": pd.to_datetime([MONTHLY[0], MONTHLY[-5], MONTHLY[-4], MONTHLY[-1]])})
