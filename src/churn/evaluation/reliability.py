@@ -10,6 +10,7 @@ EDGE = 1e-7
 BINS = 15
 NEWTON_STEPS = 25
 HALVINGS = 30
+FURTHEST = 1e6  # a longer step, in log-odds, says that scores hardly vary
 TOLERANCE = 1e-6
 
 
@@ -105,7 +106,7 @@ def _fit_lines(
         step = _newton_step(p, x, y, weight)
         size = np.abs(step).max(axis=0)
         lines[:, left[size < TOLERANCE]] = (at + step)[:, size < TOLERANCE]
-        go_on = size >= TOLERANCE  # neither found, nor without a step to make
+        go_on = (size >= TOLERANCE) & (size < FURTHEST)  # neither found, nor without a step to make
         if not go_on.any():
             break
         if not go_on.all():

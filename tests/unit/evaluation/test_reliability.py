@@ -149,3 +149,14 @@ def test_the_line_is_found_where_a_full_step_would_run_away(seed: int) -> None:
     reference = LogisticRegression(C=np.inf, tol=1e-10, max_iter=10_000).fit(log_odds[:, None], churned)
     assert slope == pytest.approx(reference.coef_[0, 0], rel=1e-3)
     assert intercept == pytest.approx(reference.intercept_[0], rel=1e-3)
+
+
+def test_small_samples_that_hardly_vary_or_are_separated_give_no_line_and_no_warning() -> None:
+    generator = np.random.default_rng(0)
+    for _ in range(500):
+        said = generator.choice([0.01, 0.1]) + generator.random(3) * 10.0 ** -generator.integers(1, 14)
+        rows = generator.integers(3, 12)
+        probability, weights = said[generator.integers(0, 3, rows)], generator.integers(0, 3, rows).astype(float)
+        churned = (generator.random(rows) < 0.4).astype(float)
+        if weights.sum():
+            assert np.shape(calibration_line(probability, churned, weights)) == (2,)
