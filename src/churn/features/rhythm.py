@@ -32,7 +32,7 @@ def build_rhythm(inputs: FeatureInputs) -> FamilyTable:
         last_day=rows.day.max(),
         gap_mean=rows.gap.mean(),
         gap_max=rows.gap.max(),
-        gap_sd=rows.gap.std(how="pop"),
+        gap_sd=_deviation(rows.gap),
         events=rows.events.sum(),
         night=rows.night.sum(),
         weekend=rows.events.sum(where=rows.day.day_of_week.index() >= SATURDAY).fill_null(0),
@@ -78,6 +78,12 @@ def _active_days(inputs: FeatureInputs, days: int) -> ir.Table:
     )
     sums = {name: joined[name].sum() for name in ("events", "night", *(f"part{n}" for n in PARTS))}
     return joined.group_by(*KEY, "day").agg(**sums)
+
+
+def _deviation(days: ir.NumericColumn) -> Any:
+    """Return the standard deviation of whole days, by whole sums: the same bits in whatever order they are added."""
+    count, total, squares = days.count(), days.sum(), (days * days).sum()
+    return (count * squares - total * total).sqrt() / count.nullif(0)
 
 
 def _most(sums: Sequence[Any]) -> Any:
