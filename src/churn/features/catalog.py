@@ -47,7 +47,7 @@ class Feature:
     ceiling
         Value that means "this or more" (how far back anything is read); it is worded so.
     reads_days
-        How many days back its window begins; null where it speaks of no window, or of days to come.
+        How many days back its window begins; null where no beginning of a table cuts it off.
     direction
         1 where more of it can only raise the risk, -1 where it can only lower it, 0 where either may be.
     """
