@@ -16,6 +16,7 @@ from benchmarks.feature_work.work import Work
 
 WAYS = {
     "churn": ("ours", "build_ours"),
+    "alike": ("ours", "build_alike"),
     "night": ("nightly", "build_night"),
     "sql": ("in_sql", "build_sql"),
     "polars": ("in_polars", "build_polars"),

@@ -5,6 +5,10 @@ from __future__ import annotations
 from benchmarks.feature_work.work import EVENT_TYPES, OBSERVATION_DAYS, VALUE_TYPES, WINDOWS_DAYS
 
 VALUED = tuple(i for i, name in enumerate(EVENT_TYPES) if name in VALUE_TYPES)
+NOT_IN_FEATURETOOLS = (
+    "_prior_", "_trend_", "_value_mean_", "first_response", "escalated", "reopened", "sup_open_", "unanswered",
+    "sup_tickets_recency",
+)  # fmt: skip
 HOURS = {"first_response": "first_response_at", "resolution": "resolved_at"}
 
 

@@ -1,4 +1,4 @@
-"""One date with the rollup of events (`features.mode=incremental`): what a night costs when the night before has run.
+"""One date with the rollup of events (`features.mode=incremental`): what a night costs when those before it have run.
 
 The cost is of what came since: the new day summed, blocks merged, every file's checksum, and the features of the date.
 """
@@ -19,23 +19,26 @@ from benchmarks.feature_work.work import Work
 from churn.core.settings import EngineSettings
 from churn.features.engagement import plan_engagement
 from churn.features.family import FeatureInputs
-from churn.features.rollup import SUMS
+from churn.features.rollup import LONGEST_DAYS, SUMS
 from churn.integrations.engine import Engine, open_engine
 from churn.integrations.layers import Layer, with_known_day
 from churn.integrations.rollups import Rollup
 from churn.integrations.store import day_fingerprints, read_json, write_json
 
+NIGHTS_BEFORE = LONGEST_DAYS  # so many, that of the longest blocks those are there that nights make bit by bit
+
 
 def build_night(work: Work, folder: Path, out: Path, memory_limit: str) -> dict[str, float]:
-    """Write the features of the last date; return what it cost, the rollup being that of the day before."""
+    """Write the features of the last date; return what it cost, the rollup being that of the nights before."""
     settings = EngineSettings(memory_limit=memory_limit)
     with open_engine(settings, out.parent) as engine:
         tonight = work.as_of_dates[-1:]
         inputs = work_inputs(engine, work, folder, tonight, settings)
-        yesterday = tonight[0] - timedelta(days=1)
         days = _known_days(engine, folder, inputs.staged["events"].schema())
-        before = {day: mark for day, mark in days.items() if day < str(yesterday)}  # what the night before knew
-        _sums(_rollup(engine, folder, before), replace(inputs, as_of_dates=[yesterday]))
+        for back in range(NIGHTS_BEFORE, 0, -1):
+            night = tonight[0] - timedelta(days=back)
+            known = {day: mark for day, mark in days.items() if day < str(night)}
+            _sums(_rollup(engine, folder, known), replace(inputs, as_of_dates=[night]))
         watch = Stopwatch()
         complete = replace(inputs, staged={**inputs.staged, SUMS: _sums(_rollup(engine, folder, days), inputs)})
         write_features(engine, complete, out)

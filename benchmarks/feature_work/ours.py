@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from benchmarks.feature_work.names import NOT_IN_FEATURETOOLS
 from benchmarks.feature_work.stopwatch import Stopwatch
 from benchmarks.feature_work.work import EVENT_TYPES, OBSERVATION_DAYS, VALUE_TYPES, WINDOWS_DAYS, Work, snapshots
 from churn.core.problem import FeatureSettings, LabelSettings, WindowSettings
@@ -40,18 +41,32 @@ SOURCE = SourceSettings(
 
 def build_ours(work: Work, folder: Path, out: Path, memory_limit: str) -> dict[str, float]:
     """Write the features as a data set has them, in order of date and customer; return what it cost."""
+    return _build(work, folder, out, memory_limit)
+
+
+def build_alike(work: Work, folder: Path, out: Path, memory_limit: str) -> dict[str, float]:
+    """Write the columns alone that featuretools can build, in the same order; return what it cost."""
+    return _build(work, folder, out, memory_limit, NOT_IN_FEATURETOOLS)
+
+
+def _build(work: Work, folder: Path, out: Path, memory_limit: str, without: Sequence[str] = ()) -> dict[str, float]:
     settings = EngineSettings(memory_limit=memory_limit)
     with open_engine(settings, out.parent) as engine:
         inputs = work_inputs(engine, work, folder, work.as_of_dates, settings)
         watch = Stopwatch()
-        write_features(engine, inputs, out)
+        write_features(engine, inputs, out, without)
         return watch.read()
 
 
-def write_features(engine: Engine, inputs: FeatureInputs, out: Path) -> None:
-    """Build and write the features as the stage does."""
+def write_features(engine: Engine, inputs: FeatureInputs, out: Path, without: Sequence[str] = ()) -> None:
+    """Build and write the features as the stage does; without those whose name has one of these parts."""
     built = build_features(inputs)
-    write_table(engine, built.table if built.is_computed else built.table.cache(), out, MATRIX_ORDER)
+    wanted = [name for name in built.catalog.names if not any(part in name for part in without)]
+    table = built.table.select(*MATRIX_ORDER, *wanted)
+    if built.is_computed:
+        write_table(engine, table, out, MATRIX_ORDER)
+    else:
+        write_table(engine, table.order_by(MATRIX_ORDER), out)
 
 
 def work_inputs(

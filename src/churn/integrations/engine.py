@@ -76,15 +76,12 @@ class DuckEngine:
         table.to_parquet(path, compression="zstd")
 
     def write_sorted(self, table: ir.Table, order: Sequence[str], path: Path) -> None:
-        """Write an expression as one Parquet file, sorted a few values of the first column at a time.
+        """Write an expression as one Parquet file, sorted at once or, of many rows, by values of the first column.
 
-        So wide rows are sorted in memory instead of spilling. Arrow encodes them: DuckDB takes twice the work for it,
-        and on a single thread, unless its memory limit is above 16 MiB for each column and thread but one.
+        So many wide rows are sorted in memory instead of spilling. Arrow encodes them: DuckDB takes twice the work for
+        it, and on a single thread, unless its memory limit is above 16 MiB for each column and thread but one.
         """
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        from churn.integrations.streams import in_groups, slices_of
+        from churn.integrations.streams import slices_of
 
         self.backend._run_pre_execute_hooks(table)
         self.run(f"CREATE OR REPLACE TEMP VIEW {UNSORTED} AS {self.backend.compile(table)}")
@@ -92,16 +89,24 @@ class DuckEngine:
         first = rows[order[0]]
         counts = rows.group_by(value=first).agg(rows=rows.count()).order_by("value").to_pyarrow().to_pylist()
         slices = slices_of([(row["value"], row["rows"]) for row in counts], self.rows_per_sort)
-        sorted_rows = (
-            batch
-            for start, end in slices
-            for batch in self._read(rows.filter(first.between(start, end)).order_by(*order))
-        )
-        stream = pa.RecordBatchReader.from_batches(self._read(rows.limit(0)).schema, sorted_rows)
+        if len(slices) < 2:
+            self.write(rows.order_by(*order), path)
+        else:
+            self._write_one_by_one([rows.filter(first.between(*ends)).order_by(*order) for ends in slices], path)
+        self.run(f"DROP VIEW {UNSORTED}")
+
+    def _write_one_by_one(self, tables: Sequence[ir.Table], path: Path) -> None:
+        """Write expressions of the same columns, one after the other, as one Parquet file."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        from churn.integrations.streams import in_groups
+
+        batches = (batch for table in tables for batch in self._read(table))
+        stream = pa.RecordBatchReader.from_batches(self._read(tables[0].limit(0)).schema, batches)
         with pq.ParquetWriter(path, stream.schema, compression="zstd") as writer:
             for part in in_groups(stream, self.rows_per_batch):
                 writer.write_table(part)
-        self.run(f"DROP VIEW {UNSORTED}")
 
     def write_mapped(self, table: ir.Table, on_batch: OnBatch, schema: pa.Schema, path: Path) -> None:
         """Write what a function makes of the rows as one Parquet file; one batch is in memory at a time."""
