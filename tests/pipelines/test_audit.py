@@ -17,7 +17,7 @@ from churn.core.contract import DELAY
 from churn.core.problem import FamilyName
 from churn.core.settings import ChurnSettings
 from churn.core.source import SourceSettings
-from churn.features import engagement, family, matrix, peers, profile, segments, subscription, support
+from churn.features import engagement, family, matrix, peers, profile, subscription, support, window_sums
 from churn.features.family import FamilyTable, FeatureInputs
 from churn.integrations import datasets
 from churn.integrations.alarms import raise_alarms
@@ -110,7 +110,7 @@ class TestPlantedLeaks:
         assert {"sup_open_count", "sup_resolution_hours_mean_30d"} & named(audited(tables, settings, "support"))
 
     def test_known_at_is_ignored(self, tables: Tables, settings: ChurnSettings) -> None:
-        self.patch(segments, "first_visible_date", lambda at, _delay: at.date() + ibis.interval(days=1))
+        self.patch(window_sums, "first_visible_date", lambda at, _delay: at.date() + ibis.interval(days=1))
         found = audited(tables, settings, "engagement")
         assert {"eng_events_count_30d", "eng_active_days_count_30d"} <= named(found)
         row = found.differences.iloc[0]
@@ -306,7 +306,7 @@ class TestStage:
     def test_a_leak_ends_with_code_1_names_it_and_is_remembered(
         self, own_demo: Demo, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(segments, "first_visible_date", lambda at, _delay: at.date() + ibis.interval(days=1))
+        monkeypatch.setattr(window_sums, "first_visible_date", lambda at, _delay: at.date() + ibis.interval(days=1))
         words = ("features.families=[engagement]", "features.windows_days=[30]")
         done = own_demo.run("audit", "--as-of", "2024-03-01", "audit.customers=150", "audit.source=false", *words)
         assert done.code == 1
