@@ -63,8 +63,8 @@ class WindowSettings(StrictSettings):
 
 
 FamilyName = Literal[
-    "engagement", "rhythm", "seats", "peers", "support", "messages", "feedback", "quality", "obligations",
-    "subscription", "journey", "pricing", "payments", "profile", "texts",
+    "engagement", "rhythm", "seats", "peers", "losses", "support", "messages", "feedback", "quality",
+    "obligations", "subscription", "journey", "pricing", "payments", "profile", "texts",
 ]  # fmt: skip
 
 

@@ -1,8 +1,11 @@
-"""Losses: how many comparable customers left lately, the rate of the place and the moment a customer is in."""
+"""Losses: how many comparable customers left lately, the rate of the place and the moment a customer is in.
+
+With few segments and dates it names the moment itself, and trees may learn that by heart: not in the standard set.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import ibis
@@ -14,33 +17,28 @@ from churn.features.family import KEY, FamilyTable, FeatureInputs
 from churn.features.profile import customers_as_of
 from churn.features.words import describe
 
-TABLE = "subscriptions"
+FAMILY, TABLE = "losses", "subscriptions"
 LEAVING = ("voluntary", "involuntary")
 
 
-def can_count_losses(inputs: FeatureInputs, segments: Sequence[str]) -> bool:
-    """Return whether ends are on record and customers lie in segments; the rate of all of them only marks dates."""
-    return bool(segments) and TABLE in inputs.staged and "ended_at" in inputs.staged[TABLE].columns
-
-
-def build_losses(inputs: FeatureInputs, cohort: ir.Table, segments: Sequence[str]) -> FamilyTable:
-    """Return the shares of the peer group that left within the windows; grain customer x as-of date.
+def build_losses(inputs: FeatureInputs, _built: Mapping[str, FamilyTable]) -> FamilyTable:
+    """Return the shares of the peer group that left within the windows; grain customer x as-of date, one per snapshot.
 
     Those who left are customers outside the cohort whose subscription ended in the window, as known on the date; where
-    ends have reasons, by will or by a failed payment. The share is of them and the cohort, within the same segments.
-
-    Parameters
-    ----------
-    cohort
-        The snapshots with their `segments`.
+    ends have reasons, by will or by a failed payment. The share is of them and the cohort, within the attributes of
+    role `segment`. Without any, or without ends, there are no such features: the rate of all only marks dates.
     """
+    segments = inputs.source.attributes_of("segment")
+    if not segments or "ended_at" not in inputs.staged[TABLE].columns:
+        return FamilyTable(inputs.snapshots.select(*KEY), ())
     windows = sorted(inputs.settings.windows_days)
-    left = _left(inputs, windows[-1]).anti_join(cohort, KEY)
-    gone = customers_as_of(inputs.staged["customers"], left).select(*KEY, *segments, "left_on")
-    here = cohort.select(*KEY, *segments, left_on=ibis.null("date"))
-    rows = ibis.union(here, gone.select(here.columns))
+    customers = inputs.staged["customers"]
+    here = customers_as_of(customers, inputs.snapshots).select(*KEY, *segments, left_on=ibis.null("date"))
+    left = _left(inputs, windows[-1]).anti_join(inputs.snapshots, KEY)
+    gone = customers_as_of(customers, left).select(*KEY, *segments, "left_on")
+    rows = ibis.union(here, gone)
     group = ibis.window(group_by=["as_of_date", *segments])
-    features = {days: describe("peers", "peer_left_ratio", days=days) for days in windows}
+    features = {days: describe(FAMILY, "loss_peers_ratio", days=days) for days in windows}
     ratios = {feature.name: _share(rows, days, group) for days, feature in features.items()}
     table = rows.mutate(**ratios).filter(rows.left_on.isnull())
     return FamilyTable(table.select(*KEY, *ratios), tuple(features.values()))

@@ -21,6 +21,7 @@ from churn.features.family import KEY, FamilyTable, FeatureInputs, JoinedFamilie
 from churn.features.feedback import build_feedback
 from churn.features.groups import build_in_groups, customer_groups
 from churn.features.journey import build_journey
+from churn.features.losses import build_losses
 from churn.features.messages import build_messages
 from churn.features.obligations import build_obligations
 from churn.features.payments import build_payments
@@ -74,6 +75,7 @@ FAMILIES: Mapping[str, Family] = {
 
 DERIVED: Mapping[str, Derived] = {
     "peers": Derived(("engagement",), (), build_peers),
+    "losses": Derived(("subscription",), (), build_losses),
     "pricing": Derived(("engagement", "subscription"), ("seats",), build_pricing),
 }
 

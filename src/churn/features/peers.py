@@ -2,7 +2,6 @@
 
 Raw counts move with the season and differ from one product to the next; a rank within the peer group does not. The
 group is the customers of the cohort on that date, apart by the attributes of role `segment` where a source has them.
-Where it has, the share of the group that left lately stands beside the ranks.
 """
 
 from __future__ import annotations
@@ -16,7 +15,6 @@ import ibis.expr.types as ir
 
 from churn.features.catalog import Feature, parse_name
 from churn.features.family import KEY, FamilyTable, FeatureInputs
-from churn.features.losses import build_losses, can_count_losses
 from churn.features.profile import customers_as_of
 from churn.features.words import describe
 
@@ -26,7 +24,7 @@ USUAL_SHARE = 0.5
 
 
 def build_peers(inputs: FeatureInputs, built: Mapping[str, FamilyTable]) -> FamilyTable:
-    """Return peer ranks of engagement and losses among peers; grain customer x as-of date, one row per snapshot.
+    """Return peer ranks of engagement; grain customer x as-of date, one row per snapshot.
 
     A rank is the share of the peer group, in percent, whose value is lower: 0 for the lowest, 100 for the highest of
     all. Ties share the lowest rank.
@@ -51,12 +49,7 @@ def build_peers(inputs: FeatureInputs, built: Mapping[str, FamilyTable]) -> Fami
         adoption = describe("peers", "peer_adoption_ratio", days=max(inputs.settings.windows_days))
         ranks[adoption.name] = _adoption(rows, used, segments)
         features.append(adoption)
-    table = rows.select(*KEY, **ranks)
-    if can_count_losses(inputs, segments):
-        losses = build_losses(inputs, rows, segments)
-        table = table.left_join(losses.table, KEY).drop([f"{k}_right" for k in KEY])
-        features += losses.features
-    return FamilyTable(table, tuple(features))
+    return FamilyTable(rows.select(*KEY, **ranks), tuple(features))
 
 
 def _adoption(rows: ir.Table, counts: Sequence[str], segments: Sequence[str]) -> Any:

@@ -70,7 +70,8 @@ def test_every_feature_of_every_family_is_named_worded_and_speaks_for_a_cause(en
     a, day = "A", "2024-01-01"
     ticket = ("first_response_at", "resolved_at", "reopened_at", "escalated_at", "csat_at")
     rows = {
-        "customers": {"customer_id": a, "signed_up_at": day, "seats:number": 3.0, "country:text": "DE"},
+        "customers": {"customer_id": a, "signed_up_at": day, "seats:number": 3.0, "country:text": "DE",
+                      "product:text": "x"},
         "events": {"customer_id": a, "occurred_at": day, "event_type": "Log In!", "value": 1.0, "user_id": "u"},
         "tickets": {"ticket_id": "T1", "customer_id": a, "opened_at": day, **dict.fromkeys(ticket), "csat": None,
                     "category": "bug", "text": "broken"},
@@ -90,7 +91,7 @@ def test_every_feature_of_every_family_is_named_worded_and_speaks_for_a_cause(en
         },
     }  # fmt: skip
     staged = {name: staged_table(name, [row]) for name, row in rows.items()}
-    source = make_source(attributes={"seats": "number", "country": "category"}, seats="seats")
+    source = make_source(attributes={"seats": "number", "country": "category", "product": "segment"}, seats="seats")
     families = get_args(FamilyName)
     inputs = make_inputs(
         staged, families, "2024-02-01", event_types=["Log In!", "ログイン"], value_types=["ログイン"],
