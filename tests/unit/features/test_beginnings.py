@@ -100,5 +100,5 @@ def test_the_log_says_how_many_features_are_unknown_and_when(caplog: pytest.LogC
 def test_days_to_come_and_ends_of_terms_need_nothing_of_the_past():
     beginnings = {date(2024, 2, 1): date(2024, 2, 1)}
     assert unrecorded_dates(describe("obligations", "obl_coming_count", days=30), beginnings) == []
-    assert unrecorded_dates(describe("peers", "peer_left_ratio", days=30), beginnings) == []
+    assert unrecorded_dates(describe("losses", "loss_peers_ratio", days=30), beginnings) == []
     assert unrecorded_dates(describe("obligations", "obl_due_count", days=30), beginnings) == [date(2024, 2, 1)]
