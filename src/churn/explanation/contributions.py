@@ -9,9 +9,11 @@ import numpy as np
 import pandas as pd
 
 from churn.core.errors import DataRefused
+from churn.explanation.competing import explain_causes
 from churn.explanation.horizon import explain_horizon
 from churn.explanation.trees import explain_trees
 from churn.modeling.bundle import Bundle
+from churn.modeling.competing import CompetingCauses
 from churn.modeling.encoding import feature_of_output
 from churn.modeling.hazard import TimeToChurn
 
@@ -32,7 +34,8 @@ class Contributions(NamedTuple):
 def explain_rows(bundle: Bundle, features: pd.DataFrame) -> Contributions:
     """Return the contributions of every feature to every row's raw score.
 
-    Trees: exact tree SHAP, LightGBM's (see `explain_trees`) or shap's; for the time to churn see `explain_horizon`.
+    Trees: exact tree SHAP, LightGBM's (see `explain_trees`) or shap's; for the time to churn see `explain_horizon`,
+    for competing causes `explain_causes`.
     Linear models: coefficient times centred value, which is exact SHAP for independent features. One-hot columns add up
     to their feature.
 
@@ -53,6 +56,8 @@ def explain_rows(bundle: Bundle, features: pd.DataFrame) -> Contributions:
         by_output, base = explain_trees(model.booster_, encoded, raw)
     elif isinstance(model, TimeToChurn):
         by_output, base = explain_horizon(model, encoded)
+    elif isinstance(model, CompetingCauses):
+        by_output, base = explain_causes(model, encoded)
     elif type(model).__name__ == "HistGradientBoostingClassifier":
         by_output, base = _explain_histogram(model, encoded)
     elif hasattr(model, "coef_"):

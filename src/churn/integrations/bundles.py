@@ -23,6 +23,7 @@ TRUSTED = [
     "collections.OrderedDict",
     "lightgbm.basic.Booster",
     "lightgbm.sklearn.LGBMClassifier",
+    "churn.modeling.competing.CompetingCauses",
     "churn.modeling.encoding.PlainNumbers",
     "churn.modeling.encoding.ScaledNumbers",
     "churn.modeling.encoding.signed_log1p",  # in versions registered before ScaledNumbers

@@ -18,6 +18,7 @@ from churn.core.source import SourceSettings
 from churn.features.catalog import Catalog
 from churn.modeling.bundle import Bundle, raw_score_of
 from churn.modeling.calibration import Method, fit_calibrator
+from churn.modeling.competing import group_by_cause
 from churn.modeling.encoding import build_pipeline, count_text_outputs
 from churn.modeling.follow_up import follow_up, known_by
 from churn.modeling.stopping import choose_tree_count
@@ -103,6 +104,8 @@ def fit_bundle(
     pipeline = build_pipeline(candidate.encoding, numbers, used.categories, clone(candidate.estimator), texts)
     if candidate.monotone:
         _constrain(pipeline["model"], _directions(ordered))
+    if "groups" in pipeline["model"].get_params(deep=False):
+        pipeline["model"].set_params(groups=group_by_cause(ordered, len(_directions(ordered))))
     lesson = _lesson(matrix, fold, candidate, problem)
     if candidate.stopping_rounds is not None:
         how = (candidate.stopping_rounds, lesson.known_on, lesson.weight, known_by(matrix, fold) is not None)

@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from lightgbm import LGBMClassifier, early_stopping
+from scipy.stats import spearmanr
+from sklearn.metrics import roc_auc_score
+
+from churn.explanation.competing import explain_causes
+from churn.explanation.contributions import explain_rows
+from churn.features.catalog import Catalog
+from churn.integrations.bundles import read_bundle, write_bundle
+from churn.modeling.bundle import Bundle
+from churn.modeling.competing import CompetingCauses, group_by_cause
+from churn.modeling.fit import Candidate, fit_bundle
+from tests.unit.modeling.toys import CATALOG, PROBLEM, make_feature, make_fold, make_matrix
+
+GROUPS = {"pricing": [0, 2], "poor_support": [1, 2]}
+
+
+def _trees(rounds: int = 120) -> LGBMClassifier:
+    return LGBMClassifier(
+        n_estimators=rounds, learning_rate=0.1, max_depth=3, num_leaves=8, n_jobs=1, verbose=-1, random_state=0
+    )
+
+
+def _company(rows: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Two causes whose hazards add up: inputs, outcomes, true hazards (rows, 2), true chances."""
+    generator = np.random.default_rng(seed)
+    inputs = generator.normal(size=(rows, 3)).astype(np.float32)
+    hazards = 0.02 * np.exp(1.5 * inputs[:, :2])
+    chance = 1 - np.exp(-hazards.sum(axis=1))
+    return inputs, (generator.random(rows) < chance).astype(int), hazards, chance
+
+
+def test_each_cause_has_its_own_features_and_those_that_all_share() -> None:
+    own = [make_feature("tickets", "poor_support"), make_feature("price", "pricing")]
+    shared = [make_feature("tenure", "journey_stage"), make_feature("plan", "pricing", kind="category")]
+    catalog = Catalog([*own, *shared])
+    assert group_by_cause(catalog, 6) == {
+        "poor_support": [0, 2, 3, 4, 5], "pricing": [1, 2, 3, 4, 5], "journey_stage": [2, 3, 4, 5],
+    }  # fmt: skip
+
+
+def test_without_causes_all_inputs_are_shared() -> None:
+    assert group_by_cause(Catalog([make_feature("a", "unexplained"), make_feature("b", "unexplained")]), 2) == {
+        "journey_stage": [0, 1]
+    }
+
+
+def test_finds_out_of_outcomes_alone_which_cause_a_hazard_is_of() -> None:
+    inputs, churned, _, _ = _company(30_000)
+    model = CompetingCauses(_trees(), GROUPS).fit(inputs, churned)
+    later, _, true_hazards, true_chance = _company(10_000, seed=1)
+    found = np.exp(model.margins(later))
+    for cause in (0, 1):
+        assert spearmanr(found[:, cause], true_hazards[:, cause]).statistic > 0.9
+    assert (found.argmax(axis=1) == true_hazards.argmax(axis=1)).mean() > 0.9
+    probability = model.predict_proba(later)[:, 1]
+    assert probability.mean() == pytest.approx(true_chance.mean(), rel=0.1)
+    assert spearmanr(probability, true_chance).statistic > 0.95
+
+
+def test_adds_what_one_ensemble_of_as_many_trees_has_to_find_out() -> None:
+    inputs, churned, _, _ = _company(8_000)
+    later, _, _, chance = _company(10_000, seed=1)
+    together = CompetingCauses(_trees(60), GROUPS).fit(inputs, churned).decision_function(later)
+    alone = _trees(120).fit(inputs, churned).predict(later, raw_score=True)
+    assert spearmanr(together, chance).statistic > spearmanr(alone, chance).statistic
+
+
+def test_a_weight_counts_as_so_many_rows() -> None:
+    inputs, churned, _, _ = _company(4_000)
+    twice = CompetingCauses(_trees(20), GROUPS).fit(np.vstack([inputs, inputs]), np.tile(churned, 2))
+    weighted = CompetingCauses(_trees(20).set_params(min_child_samples=10), GROUPS)
+    weighted.fit(inputs, churned, sample_weight=np.full(len(churned), 2.0))
+    assert np.corrcoef(twice.decision_function(inputs), weighted.decision_function(inputs))[0, 1] > 0.99
+    assert weighted.predict_proba(inputs)[:, 1].mean() == pytest.approx(churned.mean(), rel=0.05)
+
+
+def test_keeps_to_the_directions_it_is_given() -> None:
+    inputs, churned, _, _ = _company(4_000)
+    model = CompetingCauses(_trees(40), GROUPS, monotone_constraints=[-1, 0, 0]).fit(inputs, churned)
+    rising = np.zeros((50, 3), dtype=np.float32)
+    rising[:, 0] = np.linspace(-3, 3, 50)
+    assert (np.diff(model.decision_function(rising)) <= 1e-12).all()
+
+
+def test_growing_stops_when_later_rows_no_longer_improve() -> None:
+    inputs, churned, _, _ = _company(3_000)
+    later, left, _, _ = _company(3_000, seed=1)
+    model = CompetingCauses(_trees(2_000), GROUPS)
+    model.fit(inputs, churned, eval_X=later, eval_y=left, callbacks=[early_stopping(30, verbose=False)])
+    assert 10 <= model.best_iteration_ < 400
+    assert model.boosters_[0].num_trees() == model.best_iteration_ + 30
+
+
+@pytest.fixture(scope="module")
+def bundle() -> Bundle:
+    candidate = Candidate("competing_causes", "trees", CompetingCauses(_trees(40)), monotone=True)
+    matrix = make_matrix()
+    return fit_bundle(matrix, make_fold(matrix), candidate, CATALOG, "sigmoid", PROBLEM)
+
+
+class TestInABundle:
+    def test_learns_and_explains_every_score(self, bundle: Bundle) -> None:
+        rows = make_matrix()[make_fold(make_matrix()).test]
+        explained = explain_rows(bundle, rows)
+        assert roc_auc_score(rows["churned"], explained.raw_score) > 0.7
+        assert explained.values.sum(axis=1) + explained.base == pytest.approx(explained.raw_score, abs=1e-9)
+
+    def test_a_feature_of_a_cause_that_is_far_from_acting_counts_for_little(self) -> None:
+        inputs, churned, _, _ = _company(30_000)
+        model = CompetingCauses(_trees(), GROUPS).fit(inputs, churned)
+        pressed = np.array([[2.0, 0.5, 0.0], [-2.0, 0.5, 0.0]], dtype=np.float32)
+        values, _ = explain_causes(model, pressed)
+        assert abs(values[0, 1]) < abs(values[1, 1])
+
+    def test_comes_back_from_disk_with_the_same_scores_and_bytes(self, bundle: Bundle, tmp_path: Path) -> None:
+        first, second = write_bundle(bundle, tmp_path / "a"), write_bundle(bundle, tmp_path / "b")
+        assert first == second
+        rows = make_matrix()
+        again = read_bundle(tmp_path / "a", first)
+        assert (again.raw_score(rows) == bundle.raw_score(rows)).all()
+        assert (
+            json.loads((tmp_path / "a" / "bundle.json").read_text(encoding="utf-8"))["model_name"] == "competing_causes"
+        )
