@@ -1,6 +1,6 @@
 """How far the model is from the best possible one, on a company whose truth is known.
 
-Usage: python benchmarks/oracle.py [customers]      (default 50,000; default company, default training configuration)
+Usage: python benchmarks/oracle.py [CUSTOMERS] [OVERRIDE ...]     (50,000; default company and training configuration)
 Prints the share of the oracle's AUC above chance that the model captures, log loss against the oracle's, calibration
 against true probabilities, how often the top cause is the true one overall and per cause beside chance, and which
 drivers of the truth the model's error goes with: what the features miss. `readable_share` is what the same features
@@ -67,10 +67,10 @@ def readable_share(settings: SimulateSettings) -> float:
     return (found - 0.5) / (best - 0.5)
 
 
-def run(customers: int, work: Path) -> dict[str, float]:
-    """Return the oracle report's figures for a company of that size."""
+def run(customers: int, work: Path, overrides: list[str]) -> dict[str, float]:
+    """Return the oracle report's figures for a company of that size, under these overrides."""
     places = [f"paths.{name}={work}/{name}" for name in ("data", "models", "runs")]
-    words = ["experiment=oracle", f"simulation.customers={customers}", *places]
+    words = ["experiment=oracle", f"simulation.customers={customers}", *places, *overrides]
     settings = compose("simulate", SimulateSettings, words)
     for stage in (simulate, validate, features, train):
         began = time.perf_counter()
@@ -89,7 +89,7 @@ def main(words: list[str]) -> int:
     """Run and print; the work folder is removed."""
     logging.basicConfig(level=logging.INFO, format="%(message)s", force=True)
     with tempfile.TemporaryDirectory() as work:
-        metrics = run(int(words[0]) if words else 50_000, Path(work))
+        metrics = run(int(words[0]) if words else 50_000, Path(work), words[1:])
     print("\n| figure | value | wanted |\n|---|---|---|")
     for name in FIGURES:
         print(f"| {name} | {metrics[name]:.4f} | {TARGETS.get(name, '')} |")
