@@ -100,7 +100,7 @@ class TestBrokenBytes:
         ("ending", "content", "kind"),
         [
             ("jsonl", b'{"customer_id": "1"}\n', "JSON lines"),
-            ("jsonl.gz", gzip.compress(b'{"customer_id": "1"}\n'), "JSON lines"),
+            ("jsonl.gz", gzip.compress(b'{"customer_id": "1"}\n', mtime=0), "JSON lines"),
             ("xlsx", b"PK\x03\x04\x14\x00\x06\x00", "Excel"),
             ("data", b"SQLite format 3\x00", "SQLite"),
             ("dump", b"customer_id,signed_up_at\n", "export it as one of them"),
