@@ -89,7 +89,8 @@ def named(rebuilds: Rebuilds) -> set[str]:
 
 def test_the_company_with_its_dirt_passes(tables: Tables, settings: ChurnSettings) -> None:
     found = audited(tables, settings, *get_args(FamilyName))
-    assert {feature.family for feature in found.normal.catalog.features} == set(get_args(FamilyName))
+    without_segments = {"losses"}
+    assert {feature.family for feature in found.normal.catalog.features} == {*get_args(FamilyName)} - without_segments
     assert len(found.differences) == 0, found.differences.head(20).to_string()
     assert found.compared > 10_000
 

@@ -50,7 +50,10 @@ class TextTopics(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             self.has_topics_ = False
             return self
         self.factors_ = NMF(min(self.topics, counted.shape[1]), init="nndsvda", max_iter=200, tol=1e-3, random_state=0)
-        self.factors_.fit(counted)
+        with np.errstate(
+            invalid="ignore"
+        ):  # few texts can be rebuilt exactly: their error is zero but for rounding, below it too
+            self.factors_.fit(counted)
         return self
 
     def transform(self, rows: pd.DataFrame) -> np.ndarray:
