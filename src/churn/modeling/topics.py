@@ -50,9 +50,7 @@ class TextTopics(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             self.has_topics_ = False
             return self
         self.factors_ = NMF(min(self.topics, counted.shape[1]), init="nndsvda", max_iter=200, tol=1e-3, random_state=0)
-        with np.errstate(
-            invalid="ignore"
-        ):  # few texts can be rebuilt exactly: their error is zero but for rounding, below it too
+        with np.errstate(invalid="ignore"):  # texts rebuilt exactly have an error of zero, or below it by rounding
             self.factors_.fit(counted)
         return self
 
