@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from churn.explanation.trees import explain_trees, share_out
+from churn.explanation.paths import mean_gradient, share_out
+from churn.explanation.trees import explain_trees
 from churn.modeling.competing import CompetingCauses
 from churn.modeling.hazard import log_odds_of
-
-POINTS = 16  # of the quadrature; what is left is far below the tolerance, and is shared out
 
 
 def explain_causes(model: CompetingCauses, encoded: np.ndarray) -> tuple[np.ndarray, float]:
@@ -28,7 +27,7 @@ def explain_causes(model: CompetingCauses, encoded: np.ndarray) -> tuple[np.ndar
         for cause, (booster, columns) in enumerate(zip(model.boosters_, model.groups_.values(), strict=True))
     ]
     base = model.start_ + np.array([start for _, start in parts])
-    weights = _mean_gradient(base, margins - base)
+    weights = mean_gradient(base, margins - base, _gradient)
     summed = np.zeros(encoded.shape)
     for cause, ((values, _), columns) in enumerate(zip(parts, model.groups_.values(), strict=True)):
         summed[:, columns] += weights[:, [cause]] * values
@@ -37,11 +36,7 @@ def explain_causes(model: CompetingCauses, encoded: np.ndarray) -> tuple[np.ndar
     return share_out(summed, missing), start
 
 
-def _mean_gradient(base: np.ndarray, path: np.ndarray) -> np.ndarray:
-    """Return the gradient of the log-odds by each log-hazard, averaged from base to row, shape (rows, causes)."""
-    nodes, weights = np.polynomial.legendre.leggauss(POINTS)
-    total = np.zeros_like(path)
-    for node, weight in zip((nodes + 1) / 2, weights / 2, strict=True):
-        hazards = np.exp(base + node * path)
-        total += weight * hazards / -np.expm1(-hazards.sum(axis=1, keepdims=True))
-    return total
+def _gradient(margins: np.ndarray) -> np.ndarray:
+    """Return the gradient of the log-odds by each log-hazard, shape (rows, causes) both."""
+    hazards = np.exp(margins)
+    return np.asarray(hazards / -np.expm1(-hazards.sum(axis=1, keepdims=True)))

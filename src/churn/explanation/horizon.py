@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from churn.explanation.trees import share_out
+from churn.explanation.paths import mean_gradient, share_out
 from churn.modeling.hazard import TimeToChurn, log_odds_of
-
-POINTS = 8  # of the quadrature; the error is far below the tolerance, and what is left is shared out
 
 
 def explain_horizon(model: TimeToChurn, encoded: np.ndarray) -> tuple[np.ndarray, float]:
@@ -28,19 +26,13 @@ def explain_horizon(model: TimeToChurn, encoded: np.ndarray) -> tuple[np.ndarray
     base = by_week[..., -1] + model.period_effects_[: len(shares)]
     values = share_out(by_week[..., :-2], by_week[..., -2] - model.period_effects_[: len(shares)])
     path = values.sum(axis=-1)
-    weights = _mean_gradient(base, path, shares)
+
+    def gradient(margins: np.ndarray) -> np.ndarray:
+        hazard = np.logaddexp(0.0, margins) @ shares
+        return np.asarray(shares / (1 + np.exp(-margins)) / -np.expm1(-hazard)[:, None])
+
+    weights = mean_gradient(base, path, gradient)
     summed = np.einsum("rw,rwi->ri", weights, values)
     start = float(log_odds_of(np.logaddexp(0.0, base[:1]) @ shares)[0]) if len(encoded) else 0.0
     missing = log_odds_of(np.logaddexp(0.0, base + path) @ shares) - start - summed.sum(axis=1)
     return share_out(summed, missing), start
-
-
-def _mean_gradient(base: np.ndarray, path: np.ndarray, shares: np.ndarray) -> np.ndarray:
-    """Return the gradient of the horizon's log-odds by each week's, averaged from base to row, shape (rows, weeks)."""
-    nodes, weights = np.polynomial.legendre.leggauss(POINTS)
-    total = np.zeros_like(path)
-    for node, weight in zip((nodes + 1) / 2, weights / 2, strict=True):
-        margin = base + node * path
-        hazard = np.logaddexp(0.0, margin) @ shares
-        total += weight * shares / (1 + np.exp(-margin)) / -np.expm1(-hazard)[:, None]
-    return total

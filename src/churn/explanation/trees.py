@@ -19,6 +19,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from churn.explanation.paths import share_out
+
 log = logging.getLogger(__name__)
 ENOUGH_ROWS = 5_000  # below, what Woodelf prepares for a model costs more than it saves
 SAMPLE_ROWS = 200
@@ -43,12 +45,6 @@ def explain_trees(booster: Any, encoded: np.ndarray, raw_score: np.ndarray) -> t
             return found
     values = _by_lightgbm(booster, encoded)
     return values[:, :-1], float(values[0, -1])
-
-
-def share_out(values: np.ndarray, rest: np.ndarray) -> np.ndarray:
-    """Return values with a rest added to each row, shared by absolute weight (evenly where all are zero)."""
-    size = np.abs(values) + np.finfo(float).tiny
-    return np.asarray(values + size / size.sum(axis=-1, keepdims=True) * rest[..., None])
 
 
 def _by_lightgbm(booster: Any, encoded: np.ndarray) -> np.ndarray:

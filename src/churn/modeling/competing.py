@@ -104,7 +104,7 @@ class CompetingCauses(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             if watch is not None and number % LOOK_EVERY == 0 and watch.is_enough(growing, number):
                 break
         self.best_iteration_ = number if watch is None else watch.best
-        self.boosters_ = [_kept(booster) for booster in growing]
+        self.boosters_ = [_kept(booster, self.best_iteration_) for booster in growing]
         return self
 
     def _begin(self, inputs: np.ndarray, columns: Sequence[int]) -> Any:
@@ -186,8 +186,8 @@ class _Watch:
         return bool(number - self.best >= self.patience)
 
 
-def _kept(booster: Any) -> Any:
-    """Return the booster without what it was grown from."""
+def _kept(booster: Any, rounds: int) -> Any:
+    """Return the booster's first rounds, without what it was grown from."""
     from lightgbm import Booster
 
-    return Booster(model_str=booster.model_to_string())
+    return Booster(model_str=booster.model_to_string(num_iteration=rounds))

@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 
 from churn.features.catalog import Catalog
@@ -52,10 +51,11 @@ def run_shift_test(
     shifted
         The label of the same rows with the outcome moved `days` later, missing where they left before.
     """
-    near = _fold_auc(rows, fold, candidate, catalog)
+    whole = fold.to_the_last()
+    near = _fold_auc(rows, whole, candidate, catalog)
     far_rows = rows.assign(**{TARGET: shifted})[shifted.notna()]
     kept = shifted.notna().to_numpy()
-    far_fold = Fold(fold.name, fold.fit[kept], fold.calibrate[kept], fold.test[kept])
+    far_fold = Fold(whole.name, whole.fit[kept], whole.calibrate[kept], whole.test[kept])
     far_rows = far_rows.assign(**{TARGET: far_rows[TARGET].astype(int)})
     far = _fold_auc(far_rows, far_fold, candidate, catalog)
     if near is None or far is None:
@@ -67,9 +67,7 @@ def run_shift_test(
 
 def _fold_auc(rows: pd.DataFrame, fold: Fold, candidate: Candidate, catalog: Catalog) -> float | None:
     target = rows[TARGET].to_numpy(dtype=bool)
-    fit = fold.fit | fold.calibrate
-    if any(min(target[part].sum(), (~target[part]).sum()) < LEAST_POSITIVES for part in (fit, fold.test)):
+    if any(min(target[part].sum(), (~target[part]).sum()) < LEAST_POSITIVES for part in (fold.fit, fold.test)):
         return None
-    whole = Fold(fold.name, fit, np.zeros(len(rows), dtype=bool), fold.test)
-    bundle = fit_bundle(rows, whole, candidate, catalog, "none", {})
+    bundle = fit_bundle(rows, fold, candidate, catalog, "none", {})
     return auc_of(bundle.raw_score(rows.loc[fold.test]), target[fold.test])
