@@ -8,6 +8,8 @@ from collections.abc import Mapping
 import ibis.expr.types as ir
 
 from churn.core.settings import ChurnSettings
+from churn.core.source import SourceSettings
+from churn.core.suggestions import did_you_mean
 from churn.integrations.forgetting import read_forgotten, without_forgotten
 from churn.integrations.interrupts import interruptible
 from churn.integrations.layers import open_tables, recent_rows, write_staged
@@ -54,7 +56,7 @@ def run(settings: ChurnSettings) -> StageResult:
             coverage = measure_coverage(tables, source)
             result.notes += [f"the data covers {coverage.start} to {coverage.end}", *coverage.notes]
             result.notes += _silent_days(tables, coverage)
-        result.notes += _empty_columns(tables)
+        result.notes += [*_empty_columns(tables), *_misspelt_kinds(tables, source)]
         report = {
             "counts": {n: dict(t.counts) for n, t in staged.items()},
             "in": result.rows_in,
@@ -80,6 +82,20 @@ def _silent_days(tables: Mapping[str, ir.Table], coverage: Coverage) -> list[str
 def _empty_columns(tables: Mapping[str, ir.Table]) -> list[str]:
     empty = [f"{name}.{column}" for name, table in tables.items() for column in find_empty_columns(table)]
     return [f"no value in any row of {', '.join(empty)}: is the column mapped rightly?"] if empty else []
+
+
+def _misspelt_kinds(tables: Mapping[str, ir.Table], source: SourceSettings) -> list[str]:
+    """Return a note for each kind that the source words, no row has, and that is nearly one which has no words."""
+    notes = []
+    for table, column, worded in (
+        ("events", "event_type", source.event_types),
+        ("tickets", "category", source.ticket_categories),
+    ):
+        if worded and table in tables and column in tables[table].columns:
+            there = set(tables[table].select(column).distinct().drop_null().to_pyarrow()[column].to_pylist())
+            near = {name: did_you_mean(name, sorted(there - set(worded))) for name in worded if name not in there}
+            notes += [f"no row of {table} is of {column} '{name}'{text}" for name, text in near.items() if text]
+    return notes
 
 
 def _counted(table: StagedTable) -> str:

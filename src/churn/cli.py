@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -38,6 +39,9 @@ Every stage takes the same overrides, for example: churn train experiment=oulad_
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code (0 ok, 1 data, 2 usage, 3 dependency, 4 output, 75 locked)."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8")  # names and sentences of any language, whatever the terminal's locale
     words = list(sys.argv[1:] if arguments is None else arguments)
     if not words or words[0] in ("-h", "--help", "help"):
         print(HELP.format(stages=_lines(STAGES), commands=_lines({n: text for n, (_, text) in COMMANDS.items()})))  # noqa: T201

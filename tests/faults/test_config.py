@@ -16,6 +16,7 @@ WRONG = [
     ("windows.horizon_days=abc", "windows.horizon_days: input should be a valid integer"),
     ("windows.horizon_days=-30", "windows.horizon_days: input should be greater than or equal to 1 (found -30)"),
     ("windows.cadence_days=0", "windows.cadence_days: input should be greater than or equal to 1 (found 0)"),
+    ("features.windows_days=[30,30]", "features.windows_days: 30 stated more than once"),
     ("windows.max_dates=???", "windows.max_dates: a value must be given"),
     ("model=ligthgbm", "model: no file conf/model/ligthgbm.yaml; did you mean 'lightgbm'?"),
     ("policy.capacity=[1,", "policy.capacity=[1,: cannot be read"),
@@ -48,6 +49,21 @@ def test_all_problems_are_said_at_once_by_every_stage(stage: str, place: Demo) -
     assert done.code == 2
     for word, problem in WRONG:
         assert (f"\n  - {problem}" in done.err) == (word != "windows.horizon_days=abc"), problem
+    _untouched(place)
+
+
+def test_a_window_that_looks_back_further_than_anything_is_observed(place: Demo) -> None:
+    """Its name and its reasons would say 400 days, its numbers 180."""
+    done = place.run("train", "features.windows_days=[30,400]")
+    assert done.code == 2
+    assert "features.windows_days: 400 looks back further than windows.observation_days (180)" in done.err
+    _untouched(place)
+
+
+def test_the_recency_column_of_a_ready_table_is_one_of_its_numbers(place: Demo) -> None:
+    done = place.run("validate", "source=telco", "source.recency_column=tenur")
+    assert done.code == 2
+    assert "recency_column: no attribute 'tenur' of role number; did you mean 'tenure'?" in done.err
     _untouched(place)
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import gzip
+import re
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import yaml
 
 from churn.core.errors import OutputFailed
 from churn.core.source import InputSettings
@@ -81,7 +83,30 @@ class TestEmptyAndAbsent:
         company.stage(min_rows=3)
 
 
+class TestPaths:
+    def test_a_folder_is_told_to_name_its_files(self, company: Company):
+        refusal = company.refuse(inputs={"customers_raw": InputSettings(path=str(company.root / "raw"))})
+        assert "is a folder" in str(refusal) and "raw/*.parquet" in str(refusal)
+
+    def test_brackets_in_the_name_of_a_file_are_no_pattern(self, company: Company):
+        path = company.file("customers").rename(company.root / "it's export [1].CSV")
+        company.stage(inputs={"customers_raw": InputSettings(path=str(path))})
+        assert len(company.rows("customers")) == 3
+
+    def test_the_home_folder_is_found(self, company: Company, monkeypatch: pytest.MonkeyPatch):
+        monkeypatch.setenv("HOME", str(company.root))
+        company.stage(inputs={"customers_raw": InputSettings(path="~/raw/customers.csv")})
+        assert len(company.rows("customers")) == 3
+
+
 class TestBrokenBytes:
+    @pytest.mark.parametrize(("start", "kind"), [(b"\x1f\x8b", "gzip"), (b"PK\x03\x04", "Excel"), (b"PAR1", "Parquet")])
+    def test_what_is_no_text_is_not_taken_for_an_encoding(self, company: Company, start: bytes, kind: str):
+        company.write("customers", start + b"\x00\xff" * 20)
+        refusal = company.refuse()
+        assert refusal.code == "unknown_format"
+        assert kind in str(refusal) and "encoding" not in str(refusal)
+
     def test_a_truncated_parquet(self, company: Company):
         path = write_parquet(company, "events")
         whole = path.read_bytes()
@@ -296,7 +321,8 @@ class TestHeaders:
         path = company.write("customers", CUSTOMERS.replace(",", delimiter))
         refusal = company.refuse()
         assert (refusal.code, refusal.table) == ("wrong_delimiter", "customers_raw")
-        assert f"Set delimiter: {delimiter!r}" in str(refusal)
+        (option,) = re.findall(r"Set delimiter: (\S+) on", str(refusal))
+        assert yaml.safe_load(option) == delimiter, "the option is written as the source file takes it"
         company.stage(inputs={"customers_raw": InputSettings(path=str(path), delimiter=delimiter)})
         assert [row["country"] for row in company.rows("customers")] == ["DE", "JP", "FR"]
 

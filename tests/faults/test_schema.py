@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from churn.core.source import InputSettings
-from tests.builders import COMPANY, Company, ids_of
+from tests.builders import COMPANY, Company, ids_of, select_all
 
 EVENTS_WITH_VALUE = "event_id,customer_id,occurred_at,event_type,value\nE1,C1,2024-02-01,login,1\n"
 
@@ -134,8 +134,34 @@ class TestColumns:
         assert set(company.rows("customers")[0]) == {"customer_id", "signed_up_at", "country"}
         assert not any(b"canary" in content for content in company.on_disk().values())
 
+    @pytest.mark.parametrize("again", ["country", "COUNTRY"])
+    def test_a_column_that_the_select_yields_twice(self, company: Company, again: str):
+        select = f"SELECT *, lower(country) AS {again} FROM customers_raw"
+        refusal = company.refuse(tables=select_all("customers", "events") | {"customers": select})
+        assert (refusal.code, refusal.table, refusal.column) == ("repeated_column", "customers", "country")
+        assert "EXCLUDE (country)" in str(refusal)
+
+    def test_columns_that_nobody_wants_may_come_twice(self, company: Company):
+        select = "SELECT *, 1 AS extra, 2 AS extra FROM customers_raw"
+        company.stage(tables=select_all("customers", "events") | {"customers": select})
+
+    def test_each_column_is_counted_in_full_whatever_other_columns_of_its_rows_break(self, company: Company):
+        company.write(
+            "subscriptions",
+            'subscription_id,customer_id,mrr,started_at\nS1,C1,"1,5",01.02.2024\nS2,C2,2,01.02.2024\nS3,C9,"2,5",2024-02-01',
+        )
+        refusal = company.refuse()
+        assert {(part.column, part.count) for part in refusal.parts} == {("mrr", 2), ("started_at", 2)}
+
 
 class TestNumbers:
+    def test_a_date_is_none(self, company: Company):
+        select = "SELECT * REPLACE (DATE '2024-01-01' AS country) FROM customers_raw"
+        refusal = company.refuse(
+            tables=select_all("customers", "events") | {"customers": select}, attributes={"country": "number"}
+        )
+        assert (refusal.code, refusal.table, refusal.column) == ("not_a_number", "customers", "country")
+
     def test_text_that_is_not_a_number(self, company: Company):
         texts = ["1,234", "12 EUR", "NA", "1.2.3", "--", "１２x"]
         company.write(

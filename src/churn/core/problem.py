@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from churn.core.strict import Days, PositiveDays, StrictSettings
 
@@ -81,6 +81,14 @@ class FeatureSettings(StrictSettings):
     max_ticket_categories: Annotated[int, Field(ge=0, le=100)] = 8
     max_text_characters: Annotated[int, Field(ge=50, le=10_000)] = 600
 
+    @field_validator("families", "windows_days", "event_types", "value_types", "ticket_categories")
+    @classmethod
+    def _each_once(cls, values: list[Any] | None) -> list[Any] | None:
+        repeated = sorted({str(value) for value in values or [] if (values or []).count(value) > 1})
+        if repeated:
+            raise ValueError(f"{', '.join(repeated)} stated more than once")
+        return values
+
 
 class Problem(StrictSettings):
     """What is asked: who, which outcome, which dates, which inputs. A model keeps the problem it was trained on."""
@@ -89,6 +97,16 @@ class Problem(StrictSettings):
     label: LabelSettings
     windows: WindowSettings
     features: FeatureSettings
+
+    @model_validator(mode="after")
+    def _windows_are_observed(self) -> Problem:
+        longest = max(self.features.windows_days)
+        if longest > self.windows.observation_days:
+            raise ValueError(
+                f"features.windows_days: {longest} looks back further than windows.observation_days "
+                f"({self.windows.observation_days}) lets anything be known"
+            )
+        return self
 
     @property
     def embargo_days(self) -> int:

@@ -149,6 +149,14 @@ class SourceSettings(StrictSettings):
             raise ValueError(f"seats: no attribute '{self.seats}'{did_you_mean(self.seats, self.attributes)}")
         return self
 
+    @model_validator(mode="after")
+    def _known_recency(self) -> SourceSettings:
+        numbers = self.attributes_of("number")
+        if self.kind == "flat" and self.recency_column is not None and self.recency_column not in numbers:
+            near = did_you_mean(self.recency_column, numbers)
+            raise ValueError(f"recency_column: no attribute '{self.recency_column}' of role number{near}")
+        return self
+
     def attribute(self, name: str) -> AttributeSettings:
         """Return the attribute's settings, with a bare role spelt out."""
         value = self.attributes[name]

@@ -28,7 +28,7 @@ class CauseText(NamedTuple):
 CAUSE_TEXTS: Mapping[str, CauseText] = MappingProxyType(
     {
         "low_engagement": CauseText(
-            "using the product less", "利用の減少",
+            "little or falling use", "利用が少ない・減っている",
             "Tailored check-in: offer onboarding help and tips for what similar customers use",
             "個別に連絡し、導入支援や類似顧客の活用例を案内する",
         ),

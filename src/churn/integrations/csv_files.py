@@ -8,6 +8,7 @@ from __future__ import annotations
 import codecs
 import csv
 import gzip
+import json
 import re
 import zlib
 from collections import deque
@@ -21,6 +22,12 @@ from churn.integrations.engine import Engine, quoted
 from churn.integrations.store import output_errors
 
 CHUNK = 1 << 20
+BEGINNINGS = {
+    b"PAR1": "Parquet",
+    b"PK\x03\x04": "an Excel workbook or a zip archive",
+    b"\x1f\x8b": "compressed by gzip",
+    b"SQLite": "SQLite",
+}
 ENCODINGS_TO_SUGGEST = ("utf-16", "cp932", "euc_jp", "latin-1")
 Layouts = dict[tuple[str, ...], list[Path]]
 
@@ -28,6 +35,7 @@ Layouts = dict[tuple[str, ...], list[Path]]
 def csv_relation(engine: Engine, name: str, files: list[Path], settings: InputSettings, by_layout: Layouts) -> str:
     """Return the relation that reads CSV files; `by_layout` receives the files of each header."""
     for number, file in enumerate(files):
+        _refuse_other_kind(name, file)
         clean = _as_utf8(engine, name, file, settings, number)
         by_layout.setdefault(_header(name, file, clean, settings), []).append(clean)
     parts = []
@@ -42,8 +50,27 @@ def csv_relation(engine: Engine, name: str, files: list[Path], settings: InputSe
     return "(" + " UNION ALL BY NAME ".join(parts) + ")"
 
 
+def kind_by_beginning(file: Path) -> str | None:
+    """Return what the first bytes of a file say it is, or None where they say nothing."""
+    with file.open("rb") as stream:
+        start = stream.read(8)
+    return next((kind for magic, kind in BEGINNINGS.items() if start.startswith(magic)), None)
+
+
+def _refuse_other_kind(name: str, file: Path) -> None:
+    """Refuse a file that is no text at all, before its bytes are taken for an encoding."""
+    kind = None if file.suffix.lower() == ".gz" else kind_by_beginning(file)
+    if kind is not None:
+        raise DataRefused(
+            f"{file} is read as CSV but looks like {kind}",
+            table=name,
+            code="unknown_format",
+            remedy="Give it the ending of what it is (.csv.gz, .parquet), keep it out of the glob, or export it as CSV",
+        )
+
+
 def _open(file: Path) -> IO[bytes]:
-    return gzip.open(file, "rb") if file.suffix == ".gz" else file.open("rb")  # type: ignore[return-value]
+    return gzip.open(file, "rb") if file.suffix.lower() == ".gz" else file.open("rb")  # type: ignore[return-value]
 
 
 def _chunks(file: Path) -> Iterator[bytes]:
@@ -56,10 +83,14 @@ def _as_utf8(engine: Engine, name: str, file: Path, settings: InputSettings, num
     """Return a file of clean UTF-8: the file itself where it is, else a transcoded copy in the scratch folder."""
     is_utf8 = codecs.lookup(settings.encoding).name in ("utf-8", "ascii")
     text = _clean_text(name, file, settings)
-    if is_utf8 and file.suffix != ".gz" and not settings.strip_nul:
+    if is_utf8 and file.suffix.lower() != ".gz" and not settings.strip_nul:
         deque(text, maxlen=0)  # only read: what is wrong with the bytes is said before the engine meets them
         return file
-    copy = engine.scratch / copy_folder(name, number) / file.name.removesuffix(".gz")
+    copy = (
+        engine.scratch
+        / copy_folder(name, number)
+        / file.name.removesuffix(file.suffix if file.suffix.lower() == ".gz" else "")
+    )
     with output_errors(copy):
         copy.parent.mkdir(exist_ok=True)
         with copy.open("w", encoding="utf-8", newline="") as out:
@@ -156,7 +187,7 @@ def _header(name: str, file: Path, clean: Path, settings: InputSettings) -> tupl
             f"{file}, line 1: one single column '{header[0][:60]}'",
             table=name,
             code="wrong_delimiter",
-            remedy=f"Set delimiter: {others[0]!r} on this input",
+            remedy=f"Set delimiter: {json.dumps(others[0])} on this input",
         )
     return tuple(header)
 
@@ -179,7 +210,11 @@ def explain_csv_error(
         return None
     read = re.search(r"file ?= ?(.+)", text)
     name, file = (origin(Path(read[1].strip())) or (name, read[1].strip())) if read else (name, "a file")
-    known = re.search(r"Expected Number of Columns: \d+ Found: \d+|[Uu]nterminated quote|Invalid unicode", text)
+    known = re.search(
+        r"Expected Number of Columns: \d+ Found: \d+|[Uu]nterminated quote|Invalid unicode|"
+        r"Maximum line size of \d+ bytes",
+        text,
+    )
     reason = known[0] if known else "the row does not fit the header"
     return DataRefused(
         f"{file}, line {int(line[1]):,}: {reason}",

@@ -21,6 +21,7 @@ from churn.features.family import FeatureInputs
 from churn.features.flat import describe_flat, flat_labels
 from churn.features.matrix import FeatureTable, build_features, complete_settings, is_built, join_matrix
 from churn.features.rollup import SUMS
+from churn.features.stated import refuse_absent_kinds
 from churn.integrations.engine import Engine
 from churn.integrations.layers import ATTRIBUTES, MATRIX_ORDER, Layer, open_tables
 from churn.integrations.rollups import Rollup, open_rollup
@@ -81,6 +82,7 @@ class Dataset:
 def build_point_in_time_dataset(engine: Engine, staged: Layer, settings: ChurnSettings) -> Dataset:
     """Return candidates, snapshots, labels, features and matrix of every as-of date of the settings."""
     tables = open_tables(engine, staged)
+    refuse_absent_kinds(tables, settings)
     coverage = measure_coverage(tables, settings.source)
     dates = choose_as_of_dates(coverage, settings.windows, settings.label)
     candidates = candidates_on(tables, dates, settings).cache()

@@ -27,7 +27,11 @@ BUILT = ("staged", "datasets", "rollup", "scratch")
 def read_forgotten(settings: ChurnSettings) -> frozenset[str]:
     """Return the SHA-256 of the id of every customer of the source who was forgotten."""
     path = _file(settings)
-    return frozenset(read_json(path)) if path.is_file() else frozenset()
+    return (
+        frozenset(read_json(path, "Restore it from a copy: it keeps forgotten customers out"))
+        if path.is_file()
+        else frozenset()
+    )
 
 
 def without_forgotten(tables: Mapping[str, ir.Table], forgotten: Collection[str]) -> dict[str, ir.Table]:

@@ -125,7 +125,8 @@ def read_staged(settings: ChurnSettings) -> Layer:
     """
     parent = source_folder(settings, "staged")
     pointer = parent / CURRENT
-    manifest = read_manifest(parent / read_json(pointer)["fingerprint"]) if pointer.is_file() else None
+    again = "Run 'churn validate' with the same overrides again"
+    manifest = read_manifest(parent / read_json(pointer, again)["fingerprint"]) if pointer.is_file() else None
     if manifest is None:
         raise DataRefused(
             f"source '{settings.source.name}' has no staged tables",
@@ -138,7 +139,7 @@ def read_staged(settings: ChurnSettings) -> Layer:
         raise DataRefused(
             f"the settings of source '{settings.source.name}' have changed since it was staged",
             code="stale_staged",
-            remedy="Run 'churn validate' with the same overrides again",
+            remedy=again,
         )
     return layer
 

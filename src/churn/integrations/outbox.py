@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from churn.core.errors import DataRefused
 from churn.core.settings import ChurnSettings
 from churn.integrations.store import read_json, write_json
 
@@ -35,7 +36,11 @@ def send_kept(settings: ChurnSettings, client: MlflowClient) -> None:
     from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
 
     for path in sorted((settings.paths.runs / FOLDER).glob("[!.]*.json")):
-        kept = read_json(path)
+        try:
+            kept = read_json(path)
+        except DataRefused as refusal:
+            log.warning("%s; its results cannot be sent", refusal)
+            continue
         metrics = [Metric(name, value, kept["ended_ms"], 0) for name, value in kept["metrics"].items()]
         try:
             client.log_batch(kept["run_id"], metrics=metrics)

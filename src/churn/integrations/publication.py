@@ -43,7 +43,7 @@ def publish(
         When a file cannot be written; the former list stands.
     """
     with hold_lock(folder / ".lock"), output_errors(folder):
-        manifest = read_json(folder / MANIFEST) if (folder / MANIFEST).is_file() else {"dates": {}}
+        manifest = _manifest(folder)
         entry: dict[str, Any] = {**facts, "files": {}, "rows": {}}
         for name, table in tables.items():
             file, rows = _write_named_by_content(folder, f"{name}-{as_of}", table)
@@ -94,8 +94,14 @@ def _read_once(folder: Path, as_of: str, table: str) -> tuple[pd.DataFrame, dict
 
 
 def _dates(folder: Path) -> dict[str, dict[str, Any]]:
-    dates: dict[str, dict[str, Any]] = read_json(folder / MANIFEST)["dates"] if (folder / MANIFEST).is_file() else {}
+    dates: dict[str, dict[str, Any]] = _manifest(folder)["dates"]
     return dates
+
+
+def _manifest(folder: Path) -> dict[str, Any]:
+    path, remedy = folder / MANIFEST, "Restore it from a copy, or remove it and score the dates that are needed again"
+    manifest: dict[str, Any] = read_json(path, remedy) if path.is_file() else {"dates": {}}
+    return manifest
 
 
 def _write_named_by_content(folder: Path, stem: str, table: pd.DataFrame | Path) -> tuple[str, int]:

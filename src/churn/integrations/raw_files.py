@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -12,14 +12,9 @@ import pyarrow.parquet as pq
 from churn.core.errors import DataRefused
 from churn.core.source import InputSettings
 from churn.core.suggestions import did_you_mean
-from churn.integrations.csv_files import Layouts, broken_file, copy_folder, csv_relation
+from churn.integrations.csv_files import Layouts, broken_file, copy_folder, csv_relation, kind_by_beginning
 from churn.integrations.engine import Engine, quoted
 
-BEGINNINGS = {
-    b"PK\x03\x04": "an Excel workbook or a zip archive",
-    b"\x1f\x8b": "compressed by gzip",
-    b"SQLite": "SQLite",
-}
 KINDS = {
     ".json": "JSON",
     ".jsonl": "JSON lines",
@@ -31,17 +26,25 @@ KINDS = {
 
 
 def find_files(name: str, path: str) -> list[Path]:
-    """Return the files of a path or glob, sorted.
+    """Return the files of a path or glob, sorted; a file whose own name holds `[1]` is meant as it is written.
 
     Raises
     ------
     DataRefused
         When nothing matches (with the nearest name in that folder), or a file is empty.
     """
-    found = sorted(Path(p) for p in glob.glob(path, recursive=True) if Path(p).is_file())  # noqa: PTH207
+    stated = Path(path).expanduser()
+    found = [stated] if stated.is_file() else sorted(_files_of(stated))
+    if not found and stated.is_dir():
+        raise DataRefused(
+            f"{path} is a folder",
+            table=name,
+            code="missing_file",
+            remedy=f"Name its files, for example path: {path.rstrip('/')}/*.parquet or *.csv",
+        )
     if not found:
-        folder = Path(path).parent
-        near = did_you_mean(Path(path).name, [p.name for p in folder.iterdir()]) if folder.is_dir() else ""
+        folder = stated.parent
+        near = did_you_mean(stated.name, [p.name for p in folder.iterdir()]) if folder.is_dir() else ""
         state = "" if folder.is_dir() else f" (the folder {folder} does not exist)"
         raise DataRefused(
             f"no file matches {path}{state}{near}",
@@ -55,6 +58,10 @@ def find_files(name: str, path: str) -> list[Path]:
                 f"{file} is empty (0 bytes)", table=name, code="empty_file", remedy="Did the export finish?"
             )
     return found
+
+
+def _files_of(pattern: Path) -> Iterator[Path]:
+    return (Path(p) for p in glob.glob(str(pattern), recursive=True) if Path(p).is_file())  # noqa: PTH207
 
 
 def origin_of(read: Path, inputs: Mapping[str, InputSettings]) -> tuple[str, Path] | None:
@@ -91,7 +98,7 @@ def files_relation(engine: Engine, name: str, settings: InputSettings, selects: 
 def is_csv(files: Sequence[Path], settings: InputSettings) -> bool:
     """Return whether an input's files are CSV: as stated, else by the name of the first."""
     return settings.format == "csv" or (
-        settings.format is None and re.search(r"\.(csv|tsv|txt)(\.gz)?$", files[0].name) is not None
+        settings.format is None and re.search(r"\.(csv|tsv|txt)(\.gz)?$", files[0].name, re.IGNORECASE) is not None
     )
 
 
@@ -130,19 +137,18 @@ def _parquet(engine: Engine, name: str, files: list[Path], _: InputSettings, by_
 
 def _refuse_other_kind(name: str, file: Path) -> None:
     """Refuse what is neither CSV by its name nor Parquet by its beginning, and say what it looks like."""
-    with file.open("rb") as stream:
-        start = stream.read(8)
-    if start.startswith(b"PAR1"):
+    begins = kind_by_beginning(file)
+    if begins == "Parquet":
         return
     suffixes = [suffix.lower() for suffix in file.suffixes]
     named = next((KINDS[suffix] for suffix in suffixes if suffix in KINDS), None)
-    kind = named or next((kind for magic, kind in BEGINNINGS.items() if start.startswith(magic)), None)
+    kind = named or begins
     raise DataRefused(
         f"{file} is not a Parquet file" + (f" but looks like {kind}" if kind else ""),
         table=name,
         code="broken_file" if ".parquet" in suffixes else "unknown_format",
         remedy="Did the export finish?"
         if ".parquet" in suffixes
-        else "CSV and Parquet are read: export it as one of them "
-        "(in DuckDB: COPY (FROM read_json_auto('file.json')) TO 'file.parquet'), or state format: csv on this input",
+        else "CSV and Parquet are read: export it as one of them (a spreadsheet: save as CSV UTF-8; JSON, in DuckDB: "
+        "COPY (FROM read_json_auto('file.json')) TO 'file.parquet'), or state format: csv on this input",
     )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
 
@@ -18,8 +19,10 @@ from churn.integrations.databases import database_relation
 from churn.integrations.engine import Engine
 from churn.integrations.raw_files import files_relation, find_files, origin_of
 from churn.integrations.spark import SparkEngine
+from churn.staging.contracts import contract_of
 
 log = logging.getLogger(__name__)
+MAPPED = "mapped_"  # begins the names of the views over the SELECTs
 
 
 def open_source(engine: Engine, source: SourceSettings) -> dict[str, ir.Table]:
@@ -34,7 +37,7 @@ def open_source(engine: Engine, source: SourceSettings) -> dict[str, ir.Table]:
     mapped, refusals = {}, []
     for table, select in source.tables.items():
         try:
-            mapped[table] = _mapped(engine, table, select)
+            mapped[table] = _mapped(engine, table, select, {c.name for c in contract_of(source, table).columns})
         except DataRefused as refusal:
             refusals.append(refusal)
     refuse_together(refusals)
@@ -84,11 +87,30 @@ def _read_by_spark(engine: SparkEngine, name: str, settings: InputSettings) -> N
         raise explain_engine_error(error, name) from error
 
 
-def _mapped(engine: Engine, table: str, select: str) -> ir.Table:
+def _mapped(engine: Engine, table: str, select: str, wanted: Collection[str]) -> ir.Table:
     try:
-        return engine.define(f"mapped_{table}", select.strip().rstrip(";"))
+        query = select.strip().rstrip(";")
+        if not isinstance(engine, SparkEngine):
+            _refuse_repeated(table, [str(row[0]) for row in engine.run(f"DESCRIBE {query}")], wanted)
+        return engine.define(f"{MAPPED}{table}", query)
+    except DataRefused:
+        raise
     except Exception as error:
         raise explain_engine_error(error, table) from error
+
+
+def _refuse_repeated(table: str, columns: Sequence[str], wanted: Collection[str]) -> None:
+    """Refuse a SELECT that yields a column twice, of which a view would quietly keep the first."""
+    folded = Counter(column.casefold() for column in columns)
+    repeated = sorted(column for column in wanted if folded[column.casefold()] > 1)
+    if repeated:
+        raise DataRefused(
+            f"the SELECT yields {', '.join(repeated)} more than once",
+            table=table,
+            column=repeated[0],
+            code="repeated_column",
+            remedy=f"Keep one, for example SELECT * EXCLUDE ({repeated[0]}), ... AS {repeated[0]}",
+        )
 
 
 def explain_engine_error(
@@ -112,7 +134,8 @@ def explain_engine_error(
     column = re.search(r'Referenced column "([^"]+)" not found', text)
     if column is not None:
         candidates = re.findall(r'"([^"]+)"', text.partition("Candidate bindings")[2])
-        names = [name for name in (c.rpartition(".")[2] for c in candidates) if name != column[1]]
+        names = [c.rpartition(".")[2] for c in candidates]
+        names = [name for name in names if name != column[1] and not name.startswith(MAPPED)]
         there = f" (nearest: {', '.join(dict.fromkeys(names))})" if names else ""
         return DataRefused(
             f"the SELECT asks for a column '{column[1]}' that its inputs do not have"

@@ -17,7 +17,7 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from churn.core.errors import OutputFailed
+from churn.core.errors import DataRefused, OutputFailed
 from churn.integrations.engine import Engine, quoted
 
 if TYPE_CHECKING:
@@ -96,9 +96,20 @@ def write_json(path: Path, content: Any) -> None:
             temporary.unlink(missing_ok=True)
 
 
-def read_json(path: Path) -> Any:
-    """Return the content of a JSON file."""
-    return json.loads(path.read_text(encoding="utf-8"))
+def read_json(path: Path, remedy: str = "Restore it from a copy, or remove it and run the stage that writes it") -> Any:
+    """Return the content of a JSON file.
+
+    Raises
+    ------
+    DataRefused
+        When it holds no JSON, as after a machine that lost its power; the remedy says what to do then.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise DataRefused(
+            f"{path} ({path.stat().st_size:,} bytes) is damaged", code="broken_file", remedy=remedy
+        ) from error
 
 
 def table_fingerprint(engine: Engine, path: Path) -> str:
@@ -152,6 +163,9 @@ def sha256_of(path: Path) -> str:
 
 
 def read_manifest(folder: Path) -> Mapping[str, Any] | None:
-    """Return a folder's manifest, or None where the folder is absent or was never finished."""
+    """Return a folder's manifest, or None where there is none, as in a folder never finished, or a damaged one."""
     path = folder / MANIFEST
-    return read_json(path) if path.is_file() else None
+    try:
+        return read_json(path) if path.is_file() else None
+    except DataRefused:
+        return None

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import ibis.expr.types as ir
 
-from churn.core.errors import DataRefused
+from churn.core.errors import EXAMPLE_IDS, DataRefused
 from churn.modeling.bundle import Bundle
 from churn.modeling.encoding import known_categories
 
 MAX_ODDS_SHIFT = 10.0
 LEAST_ROWS_TO_VARY = 20
 EDGE = 1e-9
+SHOWN = 40  # characters of a value in a message
 
 
 class ScoreTotals(NamedTuple):
@@ -106,17 +107,25 @@ def check_categories(features: ir.Table, bundle: Bundle, max_share: float) -> di
     """
     bundle.require_columns(features.columns)
     known = known_categories(bundle.pipeline.named_steps["encode"])
-    unseen = {name: ~features[name].isin(values) for name, values in known.items()}
+    unseen = {name: _is_unseen(features[name], values) for name, values in known.items()}
     means = {name: is_unseen.mean(where=features[name].notnull()) for name, is_unseen in unseen.items()}
     (found,) = features.aggregate(**means).to_pyarrow().to_pylist() if means else ({},)
     shares = {name: float(share or 0.0) for name, share in found.items()}
     for name, share in shares.items():
         if share > max_share:
+            rows = features.filter(unseen[name])
+            values = rows.select(name).distinct().order_by(name).limit(EXAMPLE_IDS).to_pyarrow()[name].to_pylist()
             raise DataRefused(
                 f"{share:.1%} of rows hold values training never saw", column=name, code="unseen_categories",
+                count=int(rows.count().to_pyarrow().as_py()), examples=[f"'{value[:SHOWN]}'" for value in values],
                 remedy=f"Train again, or raise policy.max_unseen_share (now {max_share:g})",
             )  # fmt: skip
     return shares
+
+
+def _is_unseen(values: ir.Value, known: Sequence[str]) -> ir.BooleanValue:
+    """Return which values are not among the known; of a column that was empty in training, every value."""
+    return values.notnull() & ~values.isin(known) if known else values.notnull()
 
 
 def summarise_scores(totals: ScoreTotals, listed: int, unseen: Mapping[str, float]) -> dict[str, float]:

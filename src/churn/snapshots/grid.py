@@ -51,7 +51,8 @@ def check_as_of_date(day: date, coverage: Coverage) -> None:
         raise DataRefused(
             f"as-of date {day} is outside the data",
             code="as_of_outside_data",
-            remedy=f"Choose a date after {coverage.start} and up to {coverage.end}",
+            remedy=f"Choose a date after {coverage.start} and up to {coverage.end} (the last day may be partial "
+            "and is not counted; covered_until in the source file states another end)",
         )
 
 

@@ -35,7 +35,8 @@ RULES: Mapping[str, Rule] = {
     "not_a_number": Rule(
         "text that is not a number",
         "Map it in the SELECT: thousands with replace(column, ',', ''), a decimal comma with "
-        "replace(replace(column, '.', ''), ',', '.')",
+        "replace(replace(column, '.', ''), ',', '.'), words with column = 'Yes', "
+        "placeholders with nullif(column, 'N/A')",
     ),
     "out_of_range": Rule(
         "values outside the contract's range [{low}, {high}]",
@@ -47,7 +48,8 @@ RULES: Mapping[str, Rule] = {
     ),
     "not_a_time": Rule(
         "text that is not an ISO 8601 time",
-        "Map it in the SELECT with strptime(column, '%d/%m/%Y') and the format it has",
+        "Map it in the SELECT with strptime(column, '%d/%m/%Y') and the format it has, milliseconds with "
+        "epoch_ms(column::BIGINT), placeholders with nullif(column, 'NULL')",
     ),
     "naive_time": Rule(
         "times without a time zone, and the source states none",
@@ -92,9 +94,18 @@ def count_marks(typed: ir.Table) -> tuple[int, dict[str, int], dict[str, int]]:
     return total, dict(broken), dict(noted)
 
 
+def is_too_often(key: str, count: int, total: int, source: SourceSettings) -> bool:
+    """Return whether a `rule:column` is broken by more of all rows than the source allows."""
+    return count > _limit(key, source) * total
+
+
+def _limit(key: str, source: SourceSettings) -> float:
+    share = RULES[key.partition(":")[0]].share
+    return float(getattr(source, share)) if share else 0.0
+
+
 def refuse_broken(
-    rows: ir.Table,
-    broken: Mapping[str, int],
+    broken: Mapping[str, tuple[int, ir.Table]],
     total: int,
     contract: TableContract,
     source: SourceSettings,
@@ -104,10 +115,8 @@ def refuse_broken(
 
     Parameters
     ----------
-    rows
-        Rows with `broken_rule`, from which example ids are taken.
     broken
-        Rows per `rule:column`.
+        How many rows break each `rule:column`, and a table with `broken_rule` from which example ids are taken.
     total
         Rows in the table.
     customers
@@ -119,11 +128,10 @@ def refuse_broken(
         For every rule and column that is broken too often, by rule.
     """
     refusals = []
-    for key, count in sorted(broken.items()):
+    for key, (count, rows) in sorted(broken.items(), key=lambda item: item[0]):
         name, column = key.split(":", 1)
-        rule = RULES[name]
-        limit = getattr(source, rule.share) if rule.share else 0.0
-        if count > limit * total:
+        rule, limit = RULES[name], _limit(key, source)
+        if is_too_often(key, count, total, source):
             concerned = rows.filter(rows[RULE] == key)
             hint = explain_strangers(concerned, customers) if name == "orphan" and customers is not None else None
             refusal = DataRefused(
@@ -137,6 +145,12 @@ def refuse_broken(
             )
             refusals.append(refusal)
     refuse_together(refusals)
+
+
+def count_rules(rows: ir.Table) -> dict[str, int]:
+    """Return how many rows break each `rule:column` of `broken_rule`."""
+    counted = rows.filter(rows[RULE].notnull()).group_by(RULE).agg(rows=lambda t: t.count())
+    return {row[RULE]: row["rows"] for row in counted.to_pyarrow().to_pylist()}
 
 
 def _example_values(rows: ir.Table, contract: TableContract) -> list[str]:

@@ -13,8 +13,8 @@ from churn.core.contract import DELAY, TableContract
 from churn.core.errors import DataRefused, refuse_together
 from churn.core.source import SourceSettings
 from churn.staging.contracts import contract_of
-from churn.staging.rules import RULES, count_marks, example_ids, refuse_broken
-from churn.staging.typing import NOTE, RULE, VALUE, type_columns, unlisted_columns
+from churn.staging.rules import RULES, count_marks, count_rules, example_ids, is_too_often, refuse_broken
+from churn.staging.typing import NOTE, RULE, VALUE, mark_columns, type_columns, unlisted_columns
 
 log = logging.getLogger(__name__)
 HOUR_US = 3_600_000_000
@@ -93,7 +93,11 @@ def _stage_table(
             code="too_few_rows",
             remedy="Did the export finish? Otherwise lower min_rows, or leave the table out of the source file",
         )
-    refuse_broken(typed, broken, total, contract, source, customers)
+    if any(is_too_often(key, count, total, source) for key, count in broken.items()):
+        in_full = {key: (count, typed) for key, count in broken.items() if key.startswith("orphan:")}
+        for marked in mark_columns(raw, contract, source).values():
+            in_full |= {key: (count, marked) for key, count in count_rules(marked).items()}
+        refuse_broken(in_full, total, contract, source, customers)
     good = typed.filter(typed[RULE].isnull()).drop(RULE, NOTE, VALUE)
     unique, repeated = _keep_unique(good, contract)
     rows = _add_delay(unique, contract, source)

@@ -47,9 +47,40 @@ def type_columns(raw: ir.Table, contract: TableContract, source: SourceSettings)
     DataRefused
         When a required column is missing, an id is a floating point number, or a time is naive without a zone.
     """
+    typed, rules = _judged(raw, contract, source)
+    broken = [(condition, f"{rule}:{name}") for rule, name, condition in rules if rule != MOVED]
+    noted = [(condition, f"{rule}:{name}") for rule, name, condition in rules if rule == MOVED]
+    given = [(condition, _given(raw[name])) for rule, name, condition in rules if rule != MOVED]
+    return raw.select(**typed, **{RULE: _first(broken), NOTE: _first(noted), VALUE: _first(given)})
+
+
+def mark_columns(raw: ir.Table, contract: TableContract, source: SourceSettings) -> dict[str, ir.Table]:
+    """Return, by column, the typed table with the rule that this column breaks in each row, whatever others break.
+
+    One computation serves all of them. Of a row, `broken_rule` of `type_columns` names the first broken rule alone.
+    """
+    typed, rules = _judged(raw, contract, source)
+    columns = dict.fromkeys(name for rule, name, _ in rules if rule != MOVED)
+    marks = {}
+    for place, column in enumerate(columns):
+        found = [(rule, condition) for rule, name, condition in rules if name == column and rule != MOVED]
+        marks[f"{RULE}_{place}"] = _first([(condition, f"{rule}:{column}") for rule, condition in found])
+        marks[f"{VALUE}_{place}"] = _first([(condition, _given(raw[column])) for _, condition in found])
+    whole = raw.select(**typed, **marks).cache()
+    return {
+        column: whole.select(*typed, **{RULE: whole[f"{RULE}_{place}"], VALUE: whole[f"{VALUE}_{place}"]})
+        for place, column in enumerate(columns)
+    }
+
+
+def _judged(
+    raw: ir.Table, contract: TableContract, source: SourceSettings
+) -> tuple[dict[str, Any], list[tuple[str, str, Any]]]:
+    """Return the typed columns, and for each rule of a column the condition under which a row breaks it."""
     _require_columns(raw, contract, source)
     columns = [c for c in contract.columns if c.name in raw.columns]
-    typed, rules = {}, []
+    typed: dict[str, Any] = {}
+    rules: list[tuple[str, str, Any]] = []
     for column in columns:
         value, broken = _typed(raw[column.name], column, contract, source)
         typed[column.name] = value
@@ -57,10 +88,7 @@ def type_columns(raw: ir.Table, contract: TableContract, source: SourceSettings)
     for start, end in contract.intervals:
         if start in typed and end in typed:
             rules.append(("reversed", end, typed[end] < typed[start]))
-    broken = [(condition, f"{rule}:{name}") for rule, name, condition in rules if rule != MOVED]
-    noted = [(condition, f"{rule}:{name}") for rule, name, condition in rules if rule == MOVED]
-    given = [(condition, _given(raw[name])) for rule, name, condition in rules if rule != MOVED]
-    return raw.select(**typed, **{RULE: _first(broken), NOTE: _first(noted), VALUE: _first(given)})
+    return typed, rules
 
 
 def _given(value: Any) -> Any:
@@ -104,7 +132,7 @@ def _typed(value: Any, column: Column, contract: TableContract, source: SourceSe
     if column.kind == "id":
         typed, rules = _as_id(value, column, contract)
     elif column.kind == "number":
-        typed, rules = _as_number(value, column)
+        typed, rules = _as_number(value, column, contract)
     elif column.kind == "time":
         typed, rules = _as_utc(value, column, contract, source)
         if column.name == contract.time and contract.name in HAPPENED:
@@ -137,12 +165,20 @@ def _as_text(value: Any, column: Column) -> tuple[Any, Rules]:
     return text, rules
 
 
-def _as_number(value: Any, column: Column) -> tuple[Any, Rules]:
+def _as_number(value: Any, column: Column, contract: TableContract) -> tuple[Any, Rules]:
     rules: Rules = []
     if value.type().is_string():
         stripped = value.strip().nullif("")
         number = stripped.try_cast("float64")
         rules.append(("not_a_number", stripped.notnull() & number.isnull()))
+    elif not (value.type().is_numeric() or value.type().is_boolean() or value.type().is_null()):
+        raise DataRefused(
+            f"a number arrives as {value.type()}",
+            table=contract.name,
+            column=column.name,
+            code="not_a_number",
+            remedy="Map it in the SELECT (of a date, date_diff('day', column, another)), or give it the role category",
+        )
     else:
         number = value.cast("float64")
     number = ibis.ifelse(number.isnan(), ibis.null("float64"), number)

@@ -83,6 +83,16 @@ class TestStaged:
             read_staged(company.settings)
         assert refused.value.code == "not_staged"
 
+    @pytest.mark.parametrize("name", [CURRENT, MANIFEST])
+    def test_what_a_lost_power_emptied_says_to_stage_again_which_repairs_it(self, company: Company, name: str):
+        folder = read_staged(company.settings).folder
+        (folder.parent / name if name == CURRENT else folder / name).write_bytes(b"")
+        with pytest.raises(DataRefused, match="Run 'churn validate'"):
+            read_staged(company.settings)
+        company.written |= set(COMPANY)
+        company.stage()
+        assert read_staged(company.settings).folder == folder
+
     def test_a_damaged_file_is_named_and_staging_again_repairs_it(self, company: Company, engine):
         layer = read_staged(company.settings)
         layer.path("events").write_bytes(layer.path("events").read_bytes()[:100])

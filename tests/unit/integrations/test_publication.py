@@ -113,8 +113,8 @@ def test_a_reader_between_manifest_and_file_reads_the_new_list(tmp_path: Path, m
     publish(tmp_path, JUNE, _tables("a"), FACTS)
     plain, raced = publication.read_json, []
 
-    def slow(path: Path) -> Any:
-        content = plain(path)
+    def slow(path: Path, remedy: str) -> Any:
+        content = plain(path, remedy)
         if len(raced) < 3:  # the list is replaced again and again after the manifest was read
             raced.append(publish_other(f"b{len(raced)}"))
         return content
@@ -161,6 +161,18 @@ def test_a_lost_or_damaged_file_is_said_to_be_so(damage: str, tmp_path: Path) ->
         path.unlink()
     with pytest.raises(DataRefused, match=r"list of latest is lost or damaged\. Score that date again"):
         read_published(tmp_path, "latest", "scores")
+
+
+def test_a_damaged_manifest_is_said_to_be_so_and_nothing_is_lost(tmp_path: Path) -> None:
+    entry = publish(tmp_path, JUNE, _tables(), FACTS)
+    (tmp_path / "manifest.json").write_bytes(b"")
+    for act in (
+        lambda: read_published(tmp_path, "latest", "scores"),
+        lambda: publish(tmp_path, JUNE, _tables(), FACTS),
+    ):
+        with pytest.raises(DataRefused, match=r"manifest.json \(0 bytes\) is damaged\. Restore it"):
+            act()
+    assert (tmp_path / entry["files"]["scores"]).is_file()
 
 
 def test_the_manifest_is_plain_json(tmp_path: Path) -> None:

@@ -7,9 +7,10 @@ import pytest
 
 from churn.core.errors import DataRefused
 from churn.core.settings import PolicySettings
+from churn.modeling.fit import fit_bundle
 from churn.scoring.batch import ModelMark, score_rows
 from churn.scoring.checks import check_categories, check_scores, count_customers, measure_scores, summarise_scores
-from tests.unit.modeling.toys import fitted, rows_of
+from tests.unit.modeling.toys import CATALOG, PROBLEM, fitted, make_candidate, make_fold, make_matrix, rows_of
 from tests.unit.scoring.tables import as_table
 
 
@@ -71,6 +72,18 @@ class TestUnseenCategories:
             check_categories(as_table(rows_of().assign(plan="brand new")), fitted(encoding), 0.2)  # type: ignore[arg-type]
         assert refused.value.code == "unseen_categories"
         assert "policy.max_unseen_share (now 0.2)" in str(refused.value)
+
+    def test_the_rows_are_counted_and_values_shown(self, encoding: str) -> None:
+        with pytest.raises(DataRefused, match=r"\(200 rows\); for example 'brand new'\."):
+            check_categories(as_table(rows_of().assign(plan="brand new")), fitted(encoding), 0.2)  # type: ignore[arg-type]
+
+    def test_of_a_column_that_was_empty_in_training_every_value_is_unseen(self, encoding: str) -> None:
+        matrix = make_matrix().assign(country=pd.Series([None] * len(make_matrix()), dtype="str"))
+        bundle = fit_bundle(matrix, make_fold(matrix), make_candidate(encoding), CATALOG, "none", PROBLEM)  # type: ignore[arg-type]
+        still_empty = rows_of().assign(country=pd.Series([None] * 200, dtype="str"))
+        assert check_categories(as_table(still_empty), bundle, 0.2)["country"] == 0.0
+        with pytest.raises(DataRefused, match="country"):
+            check_categories(as_table(rows_of()), bundle, 0.2)
 
     def test_a_missing_column_is_a_feature_mismatch(self, encoding: str) -> None:
         with pytest.raises(DataRefused) as refused:

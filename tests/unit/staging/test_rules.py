@@ -18,7 +18,8 @@ E5       | C           | orphan:customer_id  |                         | C
 
 
 def refuse(broken: dict[str, int], total: int, **source) -> None:
-    refuse_broken(text_table(ROWS), broken, total, CONTRACT["events"], make_source(**source))
+    found = {key: (count, text_table(ROWS)) for key, count in broken.items()}
+    refuse_broken(found, total, CONTRACT["events"], make_source(**source))
 
 
 def test_rows_are_counted_by_rule_and_good_ones_by_note(engine):
