@@ -244,6 +244,28 @@ class TestLeaksInTheSource:
         )
         assert "customers.(row)" in self.cut(engine, settings, select)
 
+    @pytest.mark.parametrize("columns", ["* EXCLUDE (known_at)", "* EXCLUDE (known_at, event_id)"])
+    @pytest.mark.parametrize(
+        ("change", "feature"),
+        [
+            ("value / avg(value) OVER () AS value", "events.value"),
+            ("occurred_at - INTERVAL 7 DAY AS occurred_at", "events.(row)"),
+        ],
+    )
+    def test_events_that_take_from_later_ones_are_named_with_a_key_or_without(
+        self, engine: Engine, settings: ChurnSettings, columns: str, change: str, feature: str
+    ) -> None:
+        events = f"SELECT {columns} FROM (SELECT * REPLACE ({change}) FROM events_raw)"
+        source = settings.source.model_copy(update={"tables": {**settings.source.tables, "events": events}})
+        changed = settings.model_copy(update={"source": source})
+        assert self.cut(engine, changed, settings.source.tables["customers"]) == {feature}
+
+    def test_events_without_a_key_pass_where_they_take_from_none(self, engine: Engine, settings: ChurnSettings) -> None:
+        events = "SELECT * EXCLUDE (event_id) FROM events_raw"
+        source = settings.source.model_copy(update={"tables": {**settings.source.tables, "events": events}})
+        changed = settings.model_copy(update={"source": source})
+        assert self.cut(engine, changed, settings.source.tables["customers"]) == set()
+
     def test_rows_that_were_overwritten_later_are_noted(self, engine: Engine, settings: ChurnSettings) -> None:
         inputs = {**settings.source.inputs}
         staged = settings.source.model_copy(update={"inputs": inputs})

@@ -21,6 +21,7 @@ from churn.core.source import SourceSettings
 from churn.integrations.engine import Engine, identifier, quoted
 from churn.integrations.sources import explain_engine_error, open_inputs
 from churn.staging.contracts import contract_of
+from churn.staging.typing import HAPPENED
 
 CHECK = "source without the future"
 ROW = "(row)"
@@ -63,7 +64,7 @@ def cut_source(engine: Engine, source: SourceSettings, as_of: date) -> SourceCut
         engine.run(f"CREATE OR REPLACE VIEW {identifier(name)} AS {view}")
     _keep_results(engine, selects, "cut")
     _keep_unique(engine, source, "cut")
-    found = [_compare(engine, contract_of(source, name), as_of) for name in selects]
+    found = [_compare(engine, contract_of(source, name), as_of, source.lag_hours.get(name, 0)) for name in selects]
     return SourceCut(pd.concat(found, ignore_index=True)[COLUMNS], tuple(notes))
 
 
@@ -76,15 +77,26 @@ def _keep_results(engine: Engine, selects: Mapping[str, str], name: str) -> None
 
 
 def _keep_unique(engine: Engine, source: SourceSettings, name: str) -> None:
-    """Leave rows whose key is theirs alone: of repeated ones nobody can say which is which."""
+    """Leave rows whose key is theirs alone: of repeated ones nobody can say which is which.
+
+    Rows without a key are told by all they say but their numbers, and these are summed.
+    """
     for table in source.tables:
-        there = _columns(engine, f"{name}_{table}")
-        key = ", ".join(identifier(k) for k in contract_of(source, table).key if k in there)
+        contract, there = contract_of(source, table), _columns(engine, f"{name}_{table}")
+        key = ", ".join(identifier(k) for k in _key(contract, there))
+        rows = f"FROM {name}_{table} QUALIFY count(*) OVER (PARTITION BY {key}) = 1"
+        if not any(k in there for k in contract.key):
+            numbers = [identifier(c.name) for c in contract.columns if c.kind == "number" and c.name in there]
+            sums = "".join(f", sum(TRY_CAST({n}::VARCHAR AS DOUBLE)) AS {n}" for n in numbers)
+            rows = f"SELECT {key}{sums} FROM {name}_{table} GROUP BY {key}"
         if key:
-            engine.run(
-                f"CREATE OR REPLACE TEMP TABLE {name}_{table} AS FROM {name}_{table} "
-                f"QUALIFY count(*) OVER (PARTITION BY {key}) = 1"
-            )
+            engine.run(f"CREATE OR REPLACE TEMP TABLE {name}_{table} AS {rows}")
+
+
+def _key(contract: TableContract, there: Mapping[str, str]) -> list[str]:
+    """Return the columns that tell rows apart: the key where it is there, else everything but numbers."""
+    key = [name for name in contract.key if name in there]
+    return key or [c.name for c in contract.columns if c.name in there and c.kind != "number"]
 
 
 def _columns(engine: Engine, relation: str) -> dict[str, str]:
@@ -152,10 +164,10 @@ def _notes(
                 )
 
 
-def _compare(engine: Engine, contract: TableContract, as_of: date) -> pd.DataFrame:
+def _compare(engine: Engine, contract: TableContract, as_of: date, lag_hours: int) -> pd.DataFrame:
     table = contract.name
     there = _columns(engine, f"whole_{table}")
-    key = [name for name in contract.key if name in there]
+    key = _key(contract, there)
     if not key:
         return pd.DataFrame(columns=COLUMNS)
     past = _is_past(contract, there, as_of)
@@ -174,6 +186,14 @@ def _compare(engine: Engine, contract: TableContract, as_of: date) -> pd.DataFra
             f"SELECT '{ROW}', {shown}, 'left out', 'there' FROM cut_{table} w ANTI JOIN whole_{table} c ON {on} "
             f"WHERE {past}"
         )
+    if (
+        table in HAPPENED
+    ):  # dated before, but made of nothing that had come by then; of plans, only the end may be on record
+        late = f"{past} AND {_day(contract.time)} < DATE '{as_of}' - {1 + -(-lag_hours // 24)}"
+        parts.append(
+            f"SELECT '{ROW}', {shown}, 'there', 'not yet' FROM whole_{table} w ANTI JOIN cut_{table} c ON {on} "
+            f"WHERE {late}"
+        )
     rows = [row for part in parts for row in engine.run(f"{part} ORDER BY 2")]
     found = pd.DataFrame(rows, columns=["feature", "customer_id", "value", "other_value"])
     found["feature"] = f"{table}." + found["feature"]
@@ -183,12 +203,12 @@ def _compare(engine: Engine, contract: TableContract, as_of: date) -> pd.DataFra
 def _is_past(contract: TableContract, there: Mapping[str, str], as_of: date) -> str:
     """Return SQL that is true for rows that lie before the date by more than any time zone, and were known by then."""
     keys = [f"w.{identifier(name)} IS NOT NULL" for name in contract.key if name in there and name != "valid_from"]
-    days = [
-        f"TRY_CAST(left(w.{identifier(name)}::VARCHAR, 10) AS DATE)"
-        for name in (contract.time, "known_at", "valid_from")
-        if name in there
-    ]
+    days = [_day(name) for name in (contract.time, "known_at", "valid_from") if name in there]
     return " AND ".join([*keys, *(f"coalesce({day} < DATE '{as_of}' - 1, true)" for day in days)])
+
+
+def _day(name: str) -> str:
+    return f"TRY_CAST(left(w.{identifier(name)}::VARCHAR, 10) AS DATE)"
 
 
 def _is_compared(column: Column, contract: TableContract) -> bool:
