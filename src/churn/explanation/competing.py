@@ -6,6 +6,7 @@ import numpy as np
 
 from churn.explanation.paths import mean_gradient, share_out
 from churn.explanation.trees import explain_trees
+from churn.modeling.blend import Blend
 from churn.modeling.competing import CompetingCauses
 from churn.modeling.hazard import log_odds_of
 
@@ -34,6 +35,19 @@ def explain_causes(model: CompetingCauses, encoded: np.ndarray) -> tuple[np.ndar
     start = float(log_odds_of(np.exp(base).sum()))
     missing = log_odds_of(np.exp(margins).sum(axis=1)) - start - summed.sum(axis=1)
     return share_out(summed, missing), start
+
+
+def explain_blend(model: Blend, encoded: np.ndarray) -> tuple[np.ndarray, float]:
+    """Return contributions (rows, inputs) and the base of a blend: the mean of its two parts', by their shares."""
+    values, start = np.zeros(encoded.shape), 0.0
+    one, _ = model.scores(encoded)
+    if model.one_ is not None:
+        of_one, base = explain_trees(model.one_.booster_, encoded, one)
+        values, start = (1 - model.share_) * of_one, (1 - model.share_) * base
+    if model.causes_ is not None:
+        of_causes, base = explain_causes(model.causes_, encoded)
+        values, start = values + model.share_ * of_causes, start + model.share_ * base
+    return values, start
 
 
 def _gradient(margins: np.ndarray) -> np.ndarray:

@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 
 from churn.core.errors import DataRefused
-from churn.explanation.competing import explain_causes
+from churn.explanation.competing import explain_blend, explain_causes
 from churn.explanation.horizon import explain_horizon
 from churn.explanation.trees import explain_trees
+from churn.modeling.blend import Blend
 from churn.modeling.bundle import Bundle
 from churn.modeling.competing import CompetingCauses
 from churn.modeling.encoding import feature_of_output
@@ -35,7 +36,7 @@ def explain_rows(bundle: Bundle, features: pd.DataFrame) -> Contributions:
     """Return the contributions of every feature to every row's raw score.
 
     Trees: exact tree SHAP, LightGBM's (see `explain_trees`) or shap's; for the time to churn see `explain_horizon`,
-    for competing causes `explain_causes`.
+    for competing causes `explain_causes`, for a blend `explain_blend`.
     Linear models: coefficient times centred value, which is exact SHAP for independent features. One-hot columns add up
     to their feature.
 
@@ -58,6 +59,8 @@ def explain_rows(bundle: Bundle, features: pd.DataFrame) -> Contributions:
         by_output, base = explain_horizon(model, encoded)
     elif isinstance(model, CompetingCauses):
         by_output, base = explain_causes(model, encoded)
+    elif isinstance(model, Blend):
+        by_output, base = explain_blend(model, encoded)
     elif type(model).__name__ == "HistGradientBoostingClassifier":
         by_output, base = _explain_histogram(model, encoded)
     elif hasattr(model, "coef_"):

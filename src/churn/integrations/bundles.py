@@ -23,6 +23,7 @@ TRUSTED = [
     "collections.OrderedDict",
     "lightgbm.basic.Booster",
     "lightgbm.sklearn.LGBMClassifier",
+    "churn.modeling.blend.Blend",
     "churn.modeling.competing.CompetingCauses",
     "churn.modeling.encoding.PlainNumbers",
     "churn.modeling.encoding.ScaledNumbers",

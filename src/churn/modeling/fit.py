@@ -20,7 +20,7 @@ from churn.modeling.bundle import Bundle, raw_score_of
 from churn.modeling.calibration import Method, fit_calibrator
 from churn.modeling.competing import group_by_cause
 from churn.modeling.encoding import build_pipeline, count_text_outputs
-from churn.modeling.follow_up import follow_up, known_by
+from churn.modeling.follow_up import follow_up, kinds_of, known_by
 from churn.modeling.stopping import choose_tree_count
 from churn.snapshots.sampling import WEIGHT
 from churn.snapshots.splits import Fold
@@ -135,6 +135,8 @@ def _lesson(matrix: pd.DataFrame, fold: Fold, candidate: Candidate, problem: Map
     if getattr(candidate.estimator, "needs_follow_up", False):
         known_on = partial(follow_up, lead_days=problem["windows"]["lead_days"])
         target = known_on(rows, until=known_by(matrix, fold))
+    elif getattr(candidate.estimator, "needs_kinds", False):
+        target = kinds_of(rows)
     return Lesson(rows, target, weights_of(rows), known_on)
 
 

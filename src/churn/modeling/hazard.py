@@ -88,7 +88,7 @@ class TimeToChurn(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """
 
     needs_follow_up = True
-    tree_count = "leaving__n_estimators"
+    tree_counts = ("leaving__n_estimators",)
 
     def __init__(
         self,

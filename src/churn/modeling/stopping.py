@@ -48,17 +48,17 @@ def choose_tree_count(
     weight: np.ndarray | None = None,
     is_in_time: bool = True,
 ) -> dict[str, Any]:
-    """Return the estimator parameters with the number of trees that the rows held back ask for.
+    """Return the parameters, numbers of trees and what else the model finds, that the rows held back ask for.
 
     Parameters
     ----------
     pipeline
-        Unfitted `encode` -> `model`: a LightGBM classifier, or one made of them that names its `tree_count`. Its number
-        of trees is the most that may be grown.
+        Unfitted `encode` -> `model`: a LightGBM classifier, or one made of them that names its `tree_counts`. Its
+        numbers of trees are the most that may be grown.
     rows
         Fit rows: `customer_id`, `as_of_date` and the features.
     target
-        Outcome of 0 and 1, shape (rows,); or what followed, shape (rows, 3), see `follow_up`.
+        Outcome, 0 of who stayed, shape (rows,); or what followed, shape (rows, 3), see `follow_up`.
     patience
         Rounds without improvement of the log loss after which growing stops.
     known_on
@@ -71,10 +71,10 @@ def choose_tree_count(
     """
     from lightgbm import early_stopping
 
-    held, parameter = watching_rows(rows, is_in_time), getattr(pipeline["model"], "tree_count", "n_estimators")
-    leaves = target[held] if target.ndim == 1 else target[held, -1] > 0
-    if min(leaves.sum(), (1 - leaves).sum()) < LEAST_POSITIVES:
-        return {parameter: MODEST_TREES}
+    held, parameters = watching_rows(rows, is_in_time), getattr(pipeline["model"], "tree_counts", ("n_estimators",))
+    leaves = (target[held] if target.ndim == 1 else target[held, -1]) > 0
+    if min(leaves.sum(), (~leaves).sum()) < LEAST_POSITIVES:
+        return dict.fromkeys(parameters, MODEST_TREES)
     trial, dates = clone(pipeline), rows["as_of_date"]
     is_later = known_on is not None and dates[held].min() > dates[~held].max()
     before = known_on(rows[~held], until=dates[held].min()) if known_on and is_later else target[~held]
@@ -89,4 +89,5 @@ def choose_tree_count(
         eval_metric="binary_logloss",
         callbacks=[early_stopping(patience, verbose=False)],
     )
-    return {parameter: max(LEAST_TREES, round(model.best_iteration_ * GROWTH))}
+    counts = [max(LEAST_TREES, round(best * GROWTH)) for best in np.atleast_1d(model.best_iteration_).tolist()]
+    return {**dict(zip(parameters, counts, strict=True)), **getattr(model, "found_", {})}

@@ -14,8 +14,9 @@ from churn.explanation.contributions import explain_rows
 from churn.features.catalog import Catalog
 from churn.integrations.bundles import read_bundle, write_bundle
 from churn.modeling.bundle import Bundle
-from churn.modeling.competing import CompetingCauses, group_by_cause
+from churn.modeling.competing import BY_WILL, CompetingCauses, group_by_cause
 from churn.modeling.fit import Candidate, fit_bundle
+from churn.modeling.hazard import INVOLUNTARY, LEAST_OF_A_KIND
 from tests.unit.modeling.toys import CATALOG, PROBLEM, make_feature, make_fold, make_matrix
 
 GROUPS = {"pricing": [0, 2], "poor_support": [1, 2]}
@@ -70,6 +71,42 @@ def test_adds_what_one_ensemble_of_as_many_trees_has_to_find_out() -> None:
     together = CompetingCauses(_trees(60), GROUPS).fit(inputs, churned).decision_function(later)
     alone = _trees(120).fit(inputs, churned).predict(later, raw_score=True)
     assert spearmanr(together, chance).statistic > spearmanr(alone, chance).statistic
+
+
+def _kinds(churned: np.ndarray, hazards: np.ndarray) -> np.ndarray:
+    """The second cause of `_company` is a failed payment, and every leaver's kind is known."""
+    unpaid = np.random.default_rng(2).random(len(churned)) < hazards[:, 1] / hazards.sum(axis=1)
+    return churned * np.where(unpaid, INVOLUNTARY, BY_WILL)
+
+
+def test_leavers_of_known_kind_are_not_shared_out_to_causes_that_they_cannot_have() -> None:
+    inputs, churned, hazards, _ = _company(8_000)
+    later, _, true_hazards, chance = _company(10_000, seed=1)
+    # all inputs to both: nothing but the kind tells the causes apart
+    groups = {"pricing": [0, 1, 2], "payment_failure": [0, 1, 2]}
+    told = CompetingCauses(_trees(60), groups).fit(inputs, _kinds(churned, hazards))
+    untold = CompetingCauses(_trees(60), groups).fit(inputs, churned)
+    found = told.margins(later)
+    assert spearmanr(found[:, 1] - found[:, 0], true_hazards[:, 1] / true_hazards[:, 0]).statistic > 0.9
+    by_chance = untold.margins(later)
+    assert spearmanr(by_chance[:, 1] - by_chance[:, 0], true_hazards[:, 1] / true_hazards[:, 0]).statistic < 0.5
+    assert told.predict_proba(later)[:, 1].mean() == pytest.approx(chance.mean(), rel=0.1)
+
+
+def test_leavers_of_unknown_kind_count_beside_those_of_known_kind() -> None:
+    inputs, churned, hazards, chance = _company(8_000)
+    kinds = np.where(np.arange(len(churned)) % 2, _kinds(churned, hazards), churned)
+    model = CompetingCauses(_trees(60), {"pricing": [0, 2], "payment_failure": [1, 2]}).fit(inputs, kinds)
+    assert model.predict_proba(inputs)[:, 1].mean() == pytest.approx(chance.mean(), rel=0.1)
+
+
+@pytest.mark.parametrize("groups", [GROUPS, {"pricing": [0, 2], "payment_failure": [1, 2]}])
+def test_kinds_count_for_nothing_without_their_cause_or_with_few_of_them(groups: dict[str, list[int]]) -> None:
+    inputs, churned, _, _ = _company(2_000)
+    kinds = churned * BY_WILL
+    kinds[np.flatnonzero(churned)[: LEAST_OF_A_KIND - 1]] = INVOLUNTARY
+    told, untold = (CompetingCauses(_trees(20), groups).fit(inputs, outcome) for outcome in (kinds, churned))
+    assert (told.decision_function(inputs) == untold.decision_function(inputs)).all()
 
 
 def test_a_weight_counts_as_so_many_rows() -> None:

@@ -164,7 +164,7 @@ class TestWatching:
         assert 1 <= grown.best_iteration_ < 400
 
     def test_the_number_of_trees_is_a_parameter_of_its_hazard(self) -> None:
-        chosen = _model().set_params(**{TimeToChurn.tree_count: 7}).fit(*_simulate(2000))
+        chosen = _model().set_params(**{TimeToChurn.tree_counts[0]: 7}).fit(*_simulate(2000))
         assert chosen.leaving_.booster_.num_trees() == 7
 
 
