@@ -19,12 +19,14 @@ from churn.integrations.tracking import stage_run
 from churn.integrations.workplace import layer_engine
 from churn.snapshots.coverage import Coverage, measure_coverage
 from churn.staging.gaps import count_by_day, find_empty_columns, find_silent_days
+from churn.staging.id_shapes import find_alike
 from churn.staging.stage import StagedTable, is_rejection, stage_tables
 from churn.staging.volume import check_volume
 from pipelines.stages import main_of
 
 log = logging.getLogger(__name__)
 SHOWN_DAYS = 5
+SHOWN_IDS = 3
 OTHERWISE = {"duplicate": "repeated rows left out", "clock_moved": "times moved by a change of the clocks"}
 
 
@@ -56,6 +58,7 @@ def run(settings: ChurnSettings) -> StageResult:
             coverage = measure_coverage(tables, source)
             result.notes += [f"the data covers {coverage.start} to {coverage.end}", *coverage.notes]
             result.notes += _silent_days(tables, coverage)
+        result.notes += _alike_ids(tables["customers" if source.kind == "tables" else "matrix"])
         result.notes += [*_empty_columns(tables), *_misspelt_kinds(tables, source)]
         report = {
             "counts": {n: dict(t.counts) for n, t in staged.items()},
@@ -82,6 +85,14 @@ def _silent_days(tables: Mapping[str, ir.Table], coverage: Coverage) -> list[str
 def _empty_columns(tables: Mapping[str, ir.Table]) -> list[str]:
     empty = [f"{name}.{column}" for name, table in tables.items() for column in find_empty_columns(table)]
     return [f"no value in any row of {', '.join(empty)}: is the column mapped rightly?"] if empty else []
+
+
+def _alike_ids(customers: ir.Table) -> list[str]:
+    pairs = find_alike(customers)
+    shown = ", ".join(f"'{one}' and '{other}'" for one, other in pairs[:SHOWN_IDS])
+    return (
+        [f"{len(pairs)} customers have two ids but for spaces or letter case ({shown}): one or two?"] if pairs else []
+    )
 
 
 def _misspelt_kinds(tables: Mapping[str, ir.Table], source: SourceSettings) -> list[str]:

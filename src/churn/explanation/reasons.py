@@ -17,6 +17,7 @@ from churn.core.settings import Language
 from churn.features.catalog import Catalog, Feature
 
 NOT_KNOWN: Mapping[Language, str] = {"en": "not known", "ja": "不明"}
+LONGEST = 80  # characters of a category that a sentence quotes
 NEARLY = 0.05  # share of the typical value within which a number says nothing
 _ONE = re.compile(r"(?<![\d.,])1 (day|hour|action|month|ticket|payment|kind|time)s\b")
 
@@ -126,7 +127,7 @@ def _shown(value: Any, language: Language, ceiling: float | None = None) -> str:
     if value is None or (isinstance(value, float) and not np.isfinite(value)) or value is pd.NA:
         return NOT_KNOWN[language]
     if isinstance(value, str):
-        return value
+        return value if len(value) <= LONGEST else f"{value[:LONGEST]}…"
     number = float(value)
     if ceiling is not None and number >= ceiling:
         return f"{ceiling:,.0f}+"

@@ -19,6 +19,22 @@ WRITINGS: Mapping[str, tuple[Callable[[Any], Any], str]] = {
 MOST = 0.5  # share of the strangers that must turn out to be customers
 
 
+def find_alike(customers: ir.Table) -> list[tuple[str, str]]:
+    """Return pairs of customers' ids that differ only by spaces around them or by letter case, sorted.
+
+    Parameters
+    ----------
+    customers
+        Staged customers: `customer_id`, perhaps several rows of each.
+    """
+    ids = customers.select("customer_id").distinct()
+    alike = ids.group_by(written=ids.customer_id.strip().upper()).agg(
+        first=ids.customer_id.min(), last=ids.customer_id.max()
+    )
+    pairs = alike.filter(alike["first"] != alike["last"]).order_by("written").to_pyarrow().to_pylist()
+    return [(row["first"], row["last"]) for row in pairs]
+
+
 def explain_strangers(strangers: ir.Table, customers: ir.Table) -> str | None:
     """Return what to do about ids that would be customers if written alike, or None when they would not.
 

@@ -145,3 +145,9 @@ class TestWords:
     def test_sentences_of_all_rows_come_in_the_order_chosen(self) -> None:
         rows = pd.DataFrame({"plan": ["team", None], "tickets": [2.0, 5.0]})
         assert write_reasons([[TICKETS, PLAN], []], rows, {}, "en") == [["2 tickets open", "Plan: team"], []]
+
+
+def test_a_long_category_is_quoted_by_its_beginning():
+    feature = make_feature("note", kind="category")
+    assert write_reason(feature, {"note": "x" * 20_000}, {}, "en") == f"note is {'x' * 80}…"
+    assert write_reason(feature, {"note": "x" * 80}, {}, "en") == f"note is {'x' * 80}"

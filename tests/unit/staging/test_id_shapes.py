@@ -1,8 +1,9 @@
 from __future__ import annotations
 
+import ibis
 import pytest
 
-from churn.staging.id_shapes import explain_strangers
+from churn.staging.id_shapes import explain_strangers, find_alike
 from tests.builders import text_table
 
 
@@ -43,3 +44,9 @@ def test_each_stranger_counts_once(engine):
 
 def test_real_strangers_get_no_hint(engine):
     assert explain_strangers(ids("X", "Y"), ids("A", "B")) is None
+
+
+def test_customers_who_may_be_one_are_found_in_pairs_whatever_their_versions(engine):
+    rows = [{"customer_id": name} for name in ("C1", "C1 ", "c2", "C2", "C2", "C3", "C3")]
+    table = ibis.memtable(rows, schema={"customer_id": "string"})
+    assert find_alike(table) == [("C1", "C1 "), ("C2", "c2")]
