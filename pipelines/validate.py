@@ -91,7 +91,9 @@ def _alike_ids(customers: ir.Table) -> list[str]:
     pairs = find_alike(customers)
     shown = ", ".join(f"'{one}' and '{other}'" for one, other in pairs[:SHOWN_IDS])
     return (
-        [f"{len(pairs)} customers have two ids but for spaces or letter case ({shown}): one or two?"] if pairs else []
+        [f"customers whose ids differ only by spaces or letter case: {len(pairs)} ({shown}); one or two?"]
+        if pairs
+        else []
     )
 
 
