@@ -60,7 +60,7 @@ SCHEMAS: Mapping[str, Mapping[str, pa.DataType]] = {
     },
     "payments": {
         "payment_id": _TEXT, "customer_id": _TEXT, "attempted_at": _TIME, "amount": _NUMBER, "status": _TEXT,
-        "failure_code": _TEXT,
+        "failure_code": _TEXT, "card_expires_at": _TIME,
         DELAY: pa.int64(),
     },
     "subscriptions": {
@@ -179,6 +179,7 @@ def _payments(draw: st.DrawFn) -> Row:
         "amount": draw(st.integers(1, 99).map(float)),
         "status": draw(st.sampled_from(("succeeded", "failed", "refunded", "disputed"))),
         "failure_code": draw(st.sampled_from((None, "expired", "funds"))),
+        "card_expires_at": draw(_optional(_MOMENTS)),
         DELAY: delay,
     }
 

@@ -190,6 +190,10 @@ def payments_of(payments: list[Row], day: date) -> Row:
     settled = max((p["attempted_at"] for p in known if p["status"] != "failed"), default=datetime.min)
     due = [age(p["attempted_at"], day) for p in known if p["status"] == "failed" and p["attempted_at"] > settled]
     out["pay_past_due_days"] = max(due, default=0.0)
+    card = in_order[-1]["card_expires_at"] if in_order else None
+    left = None if card is None else (card.date() - day).days
+    out["pay_to_card_end_days"] = left if left is not None and left >= 0 else None
+    out["pay_card_expired_days"] = -left if left is not None and left <= 0 else 0.0
     out["pay_failure_code_last"] = next((p["failure_code"] for p in in_order[::-1] if p["status"] == "failed"), None)
     return out
 

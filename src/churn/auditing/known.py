@@ -24,6 +24,7 @@ COMPANIONS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
 """Timestamps that are planned: known with their row, wherever they lie."""
 PLANNED: Mapping[str, tuple[str, ...]] = {
     "subscriptions": ("trial_ends_at", "discount_ends_at"),
+    "payments": ("card_expires_at",),
     "obligations": ("due_at",),
 }
 

@@ -157,6 +157,7 @@ _TABLES = (
             _number("amount", -1e12, required=True),
             _text("status", "succeeded", "failed", "refunded", "disputed", required=True),
             _text("failure_code"),
+            _time("card_expires_at"),
             _time("known_at"),
         ),
     ),

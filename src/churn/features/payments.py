@@ -41,14 +41,15 @@ def build_payments(inputs: FeatureInputs) -> FamilyTable:
 
 
 def _in_order(rows: ir.Table) -> ir.Table:
-    """Add `is_retry`, `settled_at` (last attempt that did not fail) and `failure_place`, 0 for the newest failure."""
+    """Add `is_retry`, `settled_at` (last attempt that did not fail), `place` and `failure_place`, 0 for the newest."""
     rows = rows.mutate(is_failed=rows.status == "failed")
     in_time = ibis.window(group_by=list(KEY), order_by=[rows.attempted_at, rows.payment_id])
-    newest = ibis.window(group_by=[*KEY, "is_failed"], order_by=[rows.attempted_at.desc(), rows.payment_id.desc()])
+    newest = {"order_by": [rows.attempted_at.desc(), rows.payment_id.desc()]}
     return rows.mutate(
         is_retry=rows.is_failed.lag().over(in_time).fill_null(False),
         settled_at=rows.attempted_at.max(where=~rows.is_failed).over(ibis.window(group_by=list(KEY))),
-        failure_place=ibis.row_number().over(newest),
+        place=ibis.row_number().over(ibis.window(group_by=list(KEY), **newest)),
+        failure_place=ibis.row_number().over(ibis.window(group_by=[*KEY, "is_failed"], **newest)),
     )
 
 
@@ -75,6 +76,9 @@ def _as_of(there: set[str], reach: int) -> dict[str, Callable[[ir.Table], Any]]:
     def due_days(t: ir.Table) -> Any:
         return days_between(t.attempted_at.date().min(where=is_due(t)), t.as_of_date.max()).fill_null(0)
 
+    def card_days(t: ir.Table) -> Any:
+        return days_between(t.as_of_date.max(), t.card_expires_at.date().max(where=t.place == 0))
+
     found: dict[str, Callable[[ir.Table], Any]] = {
         "pay_failed_recency_days": lambda t: since(t, "failed"),
         "pay_succeeded_recency_days": lambda t: since(t, "succeeded"),
@@ -83,4 +87,11 @@ def _as_of(there: set[str], reach: int) -> dict[str, Callable[[ir.Table], Any]]:
     }
     if "failure_code" in there:
         found["pay_failure_code_last"] = lambda t: t.failure_code.max(where=t.is_failed & (t.failure_place == 0))
+    if "card_expires_at" in there:
+        found["pay_to_card_end_days"] = lambda t: _no_less(card_days(t), 0, ibis.null("int64"))
+        found["pay_card_expired_days"] = lambda t: _no_less(-card_days(t), 0, 0)
     return found
+
+
+def _no_less(days: Any, least: int, otherwise: Any) -> Any:
+    return ibis.ifelse(days >= least, days, otherwise)

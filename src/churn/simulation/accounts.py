@@ -12,17 +12,17 @@ from churn.simulation.block import FOREVER, INVOLUNTARY, RUNNING, SWITCHED, Bloc
 from churn.simulation.customers import AGE_BANDS, NEVER
 from churn.simulation.moments import next_batch
 from churn.simulation.people import FIRST_NAMES, LAST_NAMES, NOTES
-from churn.simulation.process import Dynamics
+from churn.simulation.process import Dynamics, card_end
 from churn.simulation.randomness import Purpose, generator
-from churn.simulation.settings import SimulationSettings
-from churn.simulation.taxonomy import ACTION_NAMES, ACTIONS, Ints
+from churn.simulation.settings import DAYS_PER_MONTH, SimulationSettings
+from churn.simulation.taxonomy import ACTION_NAMES, ACTIONS, Days, Flags, Ints
 from churn.simulation.timeline import Calendar
-from churn.simulation.trajectory import Columns, Trajectory, joined
+from churn.simulation.trajectory import EXPIRED, SUCCEEDED, Columns, Trajectory, joined
 
 ID_SPACE, ID_STEP, ID_SHIFT = 100_000_000, 48_271_003, 3_141_592
 END_REASONS = ("switched", "voluntary", "involuntary")
 STATUSES = ("succeeded", "failed", "refunded")
-FAILURE_CODES = ("insufficient_funds", "do_not_honor", "expired_card", "processing_error")
+FAILURE_CODES = ("insufficient_funds", "do_not_honor", "processing_error", "expired_card")
 OUTCOMES = ("retained", "left")
 OUTCOME_DAYS = 60
 
@@ -97,6 +97,9 @@ def subscriptions_table(life: BlockLife, names: pa.Array) -> pa.Table:
             "started_at": instants(start, terms["started"].astype(np.float64)),
             "ended_at": instants(start, ended, ended < FOREVER),
             "trial_ends_at": instants(start, terms["trial_end"].astype(np.float64), terms["trial_end"] != NEVER),
+            "discount_ends_at": instants(
+                start, terms["discount_end"].astype(np.float64), terms["discount_end"] != NEVER
+            ),
             "cancel_requested_at": instants(start, terms["requested"].astype(np.float64), terms["requested"] != NEVER),
             "end_reason": coded(np.minimum(reason, INVOLUNTARY), END_REASONS, reason != RUNNING),
         }
@@ -104,14 +107,16 @@ def subscriptions_table(life: BlockLife, names: pa.Array) -> pa.Table:
 
 
 def payments_table(dynamics: Dynamics, life: BlockLife, names: pa.Array, first_number: int, block: int) -> pa.Table:
-    """Return one row per payment attempt in order of time; a few successful ones are refunded later."""
+    """Return one row per payment attempt in order of time, with its card; a few successful ones are refunded later."""
     record, settings = life.record, dynamics.settings
     rng = generator(settings.seed, Purpose.BILLING, block)
     week, customer = np.nonzero(record.attempt)
-    day = 7 * week + record.attempt_day[week, customer].astype(np.float64)
-    failed = record.attempt[week, customer] == 2
+    day = np.asarray(7 * week + record.attempt_day[week, customer], np.float64)
+    outcome = record.attempt[week, customer]
+    failed = outcome != SUCCEEDED
+    card = _card_end(settings, life.traits.card_end_day[customer], day, outcome == EXPIRED)
     amount = np.round(record.amount[week, customer].astype(np.float64), 2)
-    code = np.searchsorted([0.45, 0.7, 0.92], rng.random(week.size))
+    code = np.where(outcome == EXPIRED, len(FAILURE_CODES) - 1, np.searchsorted([0.6, 0.9], rng.random(week.size)))
     back = ~failed & (rng.random(week.size) < settings.card.refund_share)
     refund_day = day + 1 + 6 * rng.random(week.size)
     back &= refund_day < 7 * record.weeks
@@ -119,7 +124,7 @@ def payments_table(dynamics: Dynamics, life: BlockLife, names: pa.Array, first_n
     day = np.concatenate([day, refund_day[back]])
     order = np.argsort(day, kind="stable")
     customer = np.concatenate([customer, customer[back]])[order]
-    amount = np.concatenate([amount, amount[back]])[order]
+    amount, card = (np.concatenate([values, values[back]])[order] for values in (amount, card))
     code = np.concatenate([code, np.zeros(int(back.sum()), np.int64)])[order]
     attempted = instants(settings.start_date, np.asarray(day[order], np.float64))
     return pa.table(
@@ -130,9 +135,18 @@ def payments_table(dynamics: Dynamics, life: BlockLife, names: pa.Array, first_n
             "amount": numbers(amount),
             "status": coded(status[order], STATUSES),
             "failure_code": coded(code, FAILURE_CODES, status[order] == 1),
+            "card_expires_at": instants(
+                settings.start_date, card, np.full(card.size, settings.card.expired_fail_share > 0)
+            ),
             "known_at": clock(next_batch(attempted.cast(pa.int64()).to_numpy())),
         }
     )
+
+
+def _card_end(settings: SimulationSettings, first: Days, day: Days, is_expired: Flags) -> Days:
+    """Return when the cards of payment attempts run out, or ran out: that they are good until the end of a day."""
+    good = card_end(settings, first, day)
+    return np.asarray(np.floor(np.where(is_expired, good - settings.card.valid_months * DAYS_PER_MONTH, good)))
 
 
 def incidents_table(settings: SimulationSettings, calendar: Calendar) -> pa.Table:

@@ -37,6 +37,7 @@ class BlockLife:
         self.states = self.fresh_states(n)
         self.active: Flags = np.zeros(n, np.bool_)
         self.past_due = np.zeros(n, np.int64)
+        self.card_expired: Flags = np.zeros(n, np.bool_)
         self.spell = np.zeros(n, np.int64)
         self.decision_day = np.full(n, FOREVER)
         self.end_day = np.full(n, FOREVER)

@@ -21,7 +21,8 @@ class Traits:
     """Fixed traits, customers on the last axis, first axis causes (`lasting`) or features (`affinity`).
 
     Days count from the start of the history, fractions are times of day, `NEVER` stands for no such day.
-    `anchor_day` is the first due payment. Codes index the settings' lists in their order.
+    `anchor_day` is the first due payment, `card_end_day` when the first card runs out. Codes index the settings' lists
+    in their order.
     """
 
     lasting: Floats
@@ -40,6 +41,7 @@ class Traits:
     price: Floats
     fail_share: Floats
     recover_share: Floats
+    card_end_day: Days
     response_kind: Ints
     response: Floats
     wake: Floats
@@ -103,6 +105,7 @@ def draw_traits(rng: np.random.Generator, settings: SimulationSettings, start_da
         price=price,
         fail_share=_logit_normal(rng, n, settings.card.fail_share, settings.card.fail_logit_sd),
         recover_share=_logit_normal(rng, n, settings.card.recover_share, settings.card.recover_logit_sd),
+        card_end_day=start_day + np.ceil(uniform(rng, n) * settings.card.valid_months) * DAYS_PER_MONTH,
         response_kind=kind,
         response=response,
         wake=wake,

@@ -12,6 +12,7 @@ from churn.simulation.process import (
     advance,
     display,
     due_day,
+    expired_share,
     severity,
     voluntary_hazards,
 )
@@ -19,7 +20,7 @@ from churn.simulation.randomness import innovations, uniform
 from churn.simulation.settings import SimulationSettings
 from churn.simulation.taxonomy import VOLUNTARY_CAUSES, Floats, Ints, cause_index
 from churn.simulation.terms import change_terms, close_terms
-from churn.simulation.trajectory import Columns, Trajectory
+from churn.simulation.trajectory import EXPIRED, FAILED, SUCCEEDED, Columns, Trajectory
 
 SUPPORT = cause_index("poor_support")
 
@@ -121,17 +122,20 @@ def _note(life: BlockLife, week: int, shown: Floats) -> None:
 
 
 def _pay(life: BlockLife, week: int) -> None:
-    draws = uniform(life.rng, (3, life.n))
+    draws = uniform(life.rng, (4, life.n))
     due = due_day(life.traits, week)
     retry = life.active & (life.past_due > 0)
     day = np.where(retry, 7 * week + 6.9 * draws[0], due)
     tried = life.active & (day >= life.traits.start_day) & (day < 7 * week + 7) & (day < life.end_day)
-    paid = np.where(retry, draws[1] < life.traits.recover_share, draws[2] >= life.traits.fail_share)
+    life.card_expired = np.where(retry, life.card_expired, draws[3] < expired_share(life.settings, life.traits, due))
+    paid_at_once = (draws[2] >= life.traits.fail_share) & ~life.card_expired
+    paid = np.where(retry, draws[1] < life.traits.recover_share, paid_at_once)
     worst = len(life.settings.card.hazard_by_week)
     moved = np.where(paid, 0, np.minimum(life.past_due + 1, worst))
     life.past_due = np.where(tried, moved, life.past_due)
     if week >= 0:
-        life.record.attempt[week] = np.where(tried, np.where(paid, 1, 2), 0)
+        failed = np.where(life.card_expired, EXPIRED, FAILED)
+        life.record.attempt[week] = np.where(tried, np.where(paid, SUCCEEDED, failed), 0)
         life.record.attempt_day[week] = day - 7 * week
         life.record.amount[week] = life.mrr(week) * life.traits.period_months
 

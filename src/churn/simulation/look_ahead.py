@@ -13,7 +13,7 @@ import numpy as np
 from churn.simulation.campaigns import assign
 from churn.simulation.customers import Traits
 from churn.simulation.history import past_due_hazard
-from churn.simulation.process import Dynamics, States, advance, due_day, severity, voluntary_hazards
+from churn.simulation.process import Dynamics, States, advance, due_day, expired_share, severity, voluntary_hazards
 from churn.simulation.randomness import innovations, uniform
 from churn.simulation.taxonomy import VOLUNTARY_CAUSES, Flags, Floats, Ints
 
@@ -97,8 +97,9 @@ def _pay_ahead(
         kept = stays.sum(axis=0)
         paying[ahead + 1] = paying[ahead] * kept
         chance = stays / kept
-        due = due_day(traits, week + ahead) < 7 * (week + ahead) + 7
-        fails = chance[0] * due * traits.fail_share
+        day = due_day(traits, week + ahead)
+        good = (1 - traits.fail_share) * (1 - expired_share(settings, traits, day))
+        fails = chance[0] * (day < 7 * (week + ahead) + 7) * (1 - good)
         late = chance[1:] * (1 - traits.recover_share)
         moved = np.zeros_like(chance)
         moved[0] = chance[0] - fails + (chance[1:] - late).sum(axis=0)

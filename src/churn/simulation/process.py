@@ -119,6 +119,19 @@ def due_day(traits: Traits, week: int) -> Days:
     return np.asarray(traits.anchor_day + number * period)
 
 
+def card_end(settings: SimulationSettings, first: Days, day: Days) -> Days:
+    """Return when the cards run out that are good on a day, by the end of the first; a new one is good for as long."""
+    length = settings.card.valid_months * DAYS_PER_MONTH
+    return np.asarray(first + np.ceil((day - first) / length) * length)
+
+
+def expired_share(settings: SimulationSettings, traits: Traits, due: Days) -> Floats:
+    """Return the chance that an amount due on a day fails because the card ran out since the one before, shape (n,)."""
+    before = due - traits.period_months * DAYS_PER_MONTH
+    ran_out = (due > traits.anchor_day) & (card_end(settings, traits.card_end_day, before) < due)
+    return ran_out * np.float32(settings.card.expired_fail_share)
+
+
 def voluntary_hazards(dynamics: Dynamics, traits: Traits, states: States, level: Floats, week: int) -> Floats:
     """Return the hazard of leaving by one's own will in a week, by cause, shape (voluntary causes, n...).
 

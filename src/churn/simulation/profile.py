@@ -154,7 +154,9 @@ class JourneySettings(StrictSettings):
 class CardSettings(StrictSettings):
     """Payments: how often a due amount fails, how often a retry succeeds, and what being past due does.
 
-    `hazard_by_week` is the weekly involuntary hazard in the first, second, ... week past due.
+    A card is good for `valid_months`; the first amount due after it ran out fails for `expired_fail_share` of customers
+    (0: nobody pays by card), the others gave their new card in time. `hazard_by_week` is the weekly involuntary hazard
+    in the first, second, ... week past due.
     """
 
     fail_share: Annotated[float, Field(gt=0, lt=0.5)]
@@ -163,6 +165,8 @@ class CardSettings(StrictSettings):
     recover_logit_sd: Size
     hazard_by_week: Annotated[list[Annotated[float, Field(ge=0, le=5)]], Field(min_length=2, max_length=8)]
     refund_share: Share = 0.004
+    valid_months: Annotated[int, Field(ge=6, le=120)] = 36
+    expired_fail_share: Share = 0.0
 
 
 class CalendarSettings(StrictSettings):

@@ -55,6 +55,7 @@ def close_terms(life: BlockLife, where: Ints, day: Days, reason: Ints) -> None:
     if not where.size:
         return
     first = life.term_start[where] == life.traits.start_day[where]
+    discounted = life.term_start[where] < life.traits.promotion_end_day[where]
     notice = (life.traits.notice_weeks[where] > 0) & (life.decision_day[where] < FOREVER) & (reason != SWITCHED)
     life.record.terms.append(
         {
@@ -67,6 +68,7 @@ def close_terms(life: BlockLife, where: Ints, day: Days, reason: Ints) -> None:
             "mrr": life.term_mrr[where].copy(),
             "period": life.traits.period_months[where].copy(),
             "trial_end": np.where(first, life.traits.trial_end_day[where], NEVER),
+            "discount_end": np.where(discounted, life.traits.promotion_end_day[where], NEVER),
             "requested": np.where(notice, life.decision_day[where], NEVER),
         }
     )

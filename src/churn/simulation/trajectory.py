@@ -11,6 +11,7 @@ from churn.simulation.customers import Traits
 from churn.simulation.process import States
 from churn.simulation.taxonomy import STATE_CAUSES, Days, Flags, Floats, Ints
 
+SUCCEEDED, FAILED, EXPIRED = 1, 2, 3
 Columns = dict[str, np.typing.NDArray[Any]]
 
 
@@ -30,8 +31,8 @@ class Trajectory:
     """Weeks on the first axis, customers of the block on the last.
 
     A customer is there from `alive_from` to `alive_to` (days within the week, empty where equal). `attempt` is 0 for
-    no payment attempt, 1 for a success, 2 for a failure. `support_size` is the shock of a badly handled ticket.
-    The lists hold one mapping of columns per week in which something happened.
+    no payment attempt, else `SUCCEEDED`, `FAILED` or `EXPIRED` (failed, as the card ran out). `support_size` is the
+    shock of a badly handled ticket. The lists hold one mapping of columns per week in which something happened.
     """
 
     severity: Floats

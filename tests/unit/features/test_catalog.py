@@ -83,7 +83,7 @@ def test_every_feature_of_every_family_is_named_worded_and_speaks_for_a_cause(en
         "incidents": {"incident_id": "I", "started_at": day, "ended_at": None, "kind": "outage", "plan": None,
                       "magnitude": 1.0, "announced_at": None},
         "payments": {"payment_id": "P", "customer_id": a, "attempted_at": day, "amount": 1.0, "status": "failed",
-                     "failure_code": "expired"},
+                     "failure_code": "expired", "card_expires_at": None},
         "subscriptions": {
             "subscription_id": "S", "customer_id": a, "plan": "pro", "mrr": 5.0, "billing_period_months": 1.0,
             "started_at": day, "ended_at": None, "trial_ends_at": None,

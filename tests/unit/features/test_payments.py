@@ -91,6 +91,23 @@ def test_retries_and_the_time_past_due_by_hand(engine):
     assert settled["pay_failure_code_last"] == "funds"
 
 
+def test_the_card_of_the_last_attempt_is_the_one_that_counts(engine):
+    rows = payments(
+        "2024-01-10 10:00 | 9 | succeeded | 2024-03-31",
+        "2024-01-31 10:00 | 9 | failed    | 2024-02-11",
+        columns="attempted_at | amount | status | card_expires_at",
+        as_of=(DAY, "2024-02-11", "2024-02-20"),
+    )
+    ahead = [rows["A", day]["pay_to_card_end_days"] for day in (DAY, "2024-02-11", "2024-02-20")]
+    since = [rows["A", day]["pay_card_expired_days"] for day in (DAY, "2024-02-11", "2024-02-20")]
+    assert (ahead, since) == ([10.0, 0.0, None], [0.0, 0.0, 9.0])
+
+
+def test_a_payment_without_a_card_has_no_end_of_it(engine):
+    row = one("2024-01-20 | 9 | succeeded | ", columns="attempted_at | amount | status | card_expires_at")
+    assert (row["pay_to_card_end_days"], row["pay_card_expired_days"]) == (None, 0.0)
+
+
 def test_without_payments_counts_are_zero_and_recencies_the_longest(engine):
     row = payments("2024-01-20 | 10 | succeeded", customers=("A", "Z"))["Z", DAY]
     recencies = {name: row.pop(name) for name in ("pay_failed_recency_days", "pay_succeeded_recency_days")}

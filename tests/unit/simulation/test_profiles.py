@@ -91,6 +91,27 @@ def test_a_price_rise_closes_a_row_and_opens_a_dearer_one_on_the_same_plan(compa
         assert ratios.median() == pytest.approx(1 + rise.magnitude, abs=0.01)
 
 
+def test_a_discount_has_an_end_that_is_known_before_and_the_price_rises_on_it(company: Company) -> None:
+    rows = company.tables["subscriptions"].sort_values(["customer_id", "started_at"])
+    ending = rows[(rows["discount_ends_at"] == rows["ended_at"]) & (rows["end_reason"] == "switched")]
+    following = rows.groupby("customer_id").shift(-1).loc[ending.index]
+    assert len(ending) and following["discount_ends_at"].isna().all()
+    assert (following["mrr"] > ending["mrr"]).mean() > 0.95  # else the plan was lowered on the day
+    assert (rows["discount_ends_at"].dropna() > rows["started_at"][rows["discount_ends_at"].notna()]).all()
+
+
+def test_cards_run_out_and_some_payments_fail_for_it(company: Company) -> None:
+    payments, card = company.tables["payments"], company.settings.card
+    day = payments["attempted_at"].dt.floor("D")
+    if card.expired_fail_share == 0:  # paid by direct debit
+        assert payments["card_expires_at"].isna().all() and not (payments["failure_code"] == "expired_card").any()
+        return
+    has_expired = payments["failure_code"] == "expired_card"
+    assert 0.1 < has_expired[payments["status"] == "failed"].mean() < 0.5
+    assert (payments["card_expires_at"] <= day)[has_expired].all()
+    assert (payments["card_expires_at"] >= day)[payments["status"] == "succeeded"].all()
+
+
 def test_all_kinds_of_incidents_happen_within_two_years(company: Company) -> None:
     kinds = set(company.tables["incidents"]["kind"])
     assert kinds == {"outage", "price_change", "feature_removed", "policy_change", "competitor_launch"}
