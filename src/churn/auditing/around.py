@@ -16,8 +16,9 @@ PAST, FUTURE = "past_", "future_"
 def count_around(staged: Mapping[str, ir.Table], customers: ir.Table, as_of: date) -> ir.Table:
     """Return facts and sums of their numbers on either side of a date.
 
-    Grain: customer. Columns `past_<table>`, `future_<table>` (facts), `..._<number>` (sums) and `future_<table>_days`
-    (from the date to the last fact, 0 where there is none).
+    Grain: customer. Columns `past_<table>`, `future_<table>` (facts), `..._<number>` (sums), `past_..._mean` (means: what
+    a price is, whatever the number of terms) and `future_<table>_days` (from the date to the last fact). 0 where there is
+    none.
     """
     out = customers.select("customer_id").distinct()
     for name, table in staged.items():
@@ -30,6 +31,7 @@ def count_around(staged: Mapping[str, ir.Table], customers: ir.Table, as_of: dat
         counted = table.group_by("customer_id").agg(
             **{f"{PAST}{name}": table.count(where=is_past), f"{FUTURE}{name}": table.count(where=~is_past)},
             **{f"{PAST}{name}_{c}": table[c].sum(where=is_past) for c in numbers},
+            **{f"{PAST}{name}_{c}_mean": table[c].mean(where=is_past) for c in numbers},
             **{f"{FUTURE}{name}_{c}": table[c].sum(where=~is_past) for c in numbers},
             **{f"{FUTURE}{name}_days": last},
         )

@@ -172,7 +172,7 @@ class AuditSettings(StrictSettings):
     seed: int = 0
     max_shown: Annotated[int, Field(ge=1)] = 10
     source: bool = True
-    max_future_share: Annotated[float, Field(gt=0, le=1)] = 0.5
+    max_future_share: Annotated[float, Field(gt=0, le=1)] = 0.7
     shift_days: PositiveDays = 7
     max_shift_loss: Annotated[float, Field(gt=0, le=0.5)] = 0.15
     model: ModelSettings
