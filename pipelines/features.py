@@ -12,12 +12,16 @@ from churn.integrations.layers import (
     dataset_key,
     find_dataset,
     read_staged,
+    source_folder,
     write_dataset,
 )
+from churn.integrations.locks import WRITE_LOCK, hold_lock
 from churn.integrations.results import StageResult
 from churn.integrations.tracking import stage_run
 from churn.integrations.workplace import layer_engine
 from pipelines.stages import main_of
+
+PATIENCE_SECONDS = 3600.0  # of a training run that finds another one building what it needs
 
 log = logging.getLogger(__name__)
 
@@ -56,11 +60,13 @@ def run(settings: ChurnSettings) -> StageResult:
 
 
 def ensure_dataset(settings: ChurnSettings) -> Layer:
-    """Return the data set of these settings, building it where it is not there yet."""
+    """Return the data set of these settings, building it where it is not there yet; runs at once build it once."""
     found = find_dataset(settings, read_staged(settings))
     if found is None:
-        log.info("features: no data set for these settings yet; building it")
-        run(settings)
+        log.info("features: no data set for these settings yet; building it, or waiting for the run that does")
+        with hold_lock(source_folder(settings, "datasets") / WRITE_LOCK, wait_seconds=PATIENCE_SECONDS):
+            if find_dataset(settings, read_staged(settings)) is None:
+                run(settings)
         found = find_dataset(settings, read_staged(settings))
     if found is None:
         raise RuntimeError("the data set that was just written is not there")

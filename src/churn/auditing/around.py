@@ -16,9 +16,8 @@ PAST, FUTURE = "past_", "future_"
 def count_around(staged: Mapping[str, ir.Table], customers: ir.Table, as_of: date) -> ir.Table:
     """Return facts and sums of their numbers on either side of a date.
 
-    Grain: customer. Columns `past_<table>`, `future_<table>` (facts), `..._<number>` (sums), `past_..._mean` (means: what
-    a price is, whatever the number of terms) and `future_<table>_days` (from the date to the last fact). 0 where there is
-    none.
+    Grain: customer. Columns `past_<table>`, `future_<table>` (facts), `..._<number>` (sums), `past_..._mean` (means: a
+    price is one, however many terms had it) and `future_<table>_days` (to the last fact); 0 where there is none.
     """
     out = customers.select("customer_id").distinct()
     for name, table in staged.items():
