@@ -41,8 +41,8 @@ class TestDate:
         done = own_demo.run("score", "--as-of", day)
         assert done.code == 1
         assert done.err == (
-            f"error: as-of date {day} is outside the data. Choose a date after 2023-01-02 and up to 2024-06-30 (the last "
-            "day may be partial and is not counted; covered_until in the source file states another end)\n"
+            f"error: as-of date {day} is outside the data. Choose a date after 2023-01-02 and up to 2024-06-30 (the "
+            "last day may be partial and is not counted; covered_until in the source file states another end)\n"
         )
         assert _failure(own_demo, "score") == "as_of_outside_data"
 
