@@ -63,10 +63,7 @@ def write_features(engine: Engine, inputs: FeatureInputs, out: Path, without: Se
     built = build_features(inputs)
     wanted = [name for name in built.catalog.names if not any(part in name for part in without)]
     table = built.table.select(*MATRIX_ORDER, *wanted)
-    if built.is_computed:
-        write_table(engine, table, out, MATRIX_ORDER)
-    else:
-        write_table(engine, table.order_by(MATRIX_ORDER), out)
+    write_table(engine, table if built.is_computed else table.cache(), out, MATRIX_ORDER)
 
 
 def work_inputs(

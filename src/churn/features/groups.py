@@ -9,8 +9,11 @@ from typing import NamedTuple
 
 import ibis
 import ibis.expr.types as ir
+from ibis.util import gen_name
 
 from churn.features.family import FeatureInputs, JoinedFamilies
+
+SNAPSHOTS = "snapshots"
 
 
 class CustomerRange(NamedTuple):
@@ -44,14 +47,30 @@ def customer_groups(snapshots: ir.Table, rows_per_group: int) -> tuple[CustomerR
 def build_in_groups(
     build: Callable[[FeatureInputs], JoinedFamilies], inputs: FeatureInputs, groups: Sequence[CustomerRange]
 ) -> JoinedFamilies:
-    """Return families built group by group; each part is computed, side by side, before the next begins.
+    """Return families built group by group; each is computed and kept before the next begins.
 
-    Only for families whose features of a customer depend on that customer alone. A single group is left uncomputed.
+    Only for families whose features of a customer depend on that customer alone. What is built is said once, of views
+    that show one group after the other: to compile it takes longer than to run it for a small group. A single group is
+    left uncomputed.
     """
     if len(groups) < 2:
         return build(inputs)
-    parts = []
-    for group in groups:
-        staged = {name: group.of(table) for name, table in inputs.staged.items()}
-        parts.append(build(replace(inputs, staged=staged, snapshots=group.of(inputs.snapshots))).computed())
-    return replace(parts[0], table=ibis.union(*[part.table for part in parts], distinct=False))
+    backend = inputs.snapshots.get_backend()
+    tables = {**inputs.staged, SNAPSHOTS: inputs.snapshots}
+    views = {name: gen_name(f"{name}_of_group") for name in tables}
+
+    def show(group: CustomerRange) -> dict[str, ir.Table]:
+        return {
+            name: backend.create_view(views[name], group.of(table), overwrite=True) for name, table in tables.items()
+        }
+
+    shown = show(groups[0])
+    built = build(replace(inputs, staged=shown, snapshots=shown[SNAPSHOTS]))
+    rows = backend.create_view(gen_name("families_of_group"), built.table)
+    kept = rows.cache()
+    for group in groups[1:]:
+        show(group)
+        backend.insert(kept.op().name, rows)
+    for view in (rows.get_name(), *views.values()):
+        backend.drop_view(view)
+    return replace(built, table=kept, is_computed=True)

@@ -15,6 +15,7 @@ from churn.core.source import EventTypeSettings
 from churn.features.catalog import Feature
 
 CATALOG_FILE = "catalog.yaml"
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast where the library was built with it
 TEXTS = ("en", "ja", "reason_en", "reason_ja")
 EFFECTS: Mapping[str | None, Literal[-1, 0, 1]] = {"raises": 1, "lowers": -1, None: 0}
 SECTIONS: Mapping[str, tuple[str, str]] = {
@@ -28,7 +29,7 @@ SECTIONS: Mapping[str, tuple[str, str]] = {
 def read_words() -> Mapping[str, Mapping[str, Any]]:
     """Return the catalogue file: family -> feature name without days -> words."""
     text = resources.files("churn.features").joinpath(CATALOG_FILE).read_text(encoding="utf-8")
-    content: Mapping[str, Mapping[str, Any]] = yaml.safe_load(text)
+    content: Mapping[str, Mapping[str, Any]] = yaml.load(text, Loader=LOADER)  # noqa: S506 it is a safe one
     return content
 
 

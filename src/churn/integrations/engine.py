@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -76,37 +77,34 @@ class DuckEngine:
         table.to_parquet(path, compression="zstd")
 
     def write_sorted(self, table: ir.Table, order: Sequence[str], path: Path) -> None:
-        """Write an expression as one Parquet file, sorted at once or, of many rows, by values of the first column.
+        """Write an expression as one Parquet file, sorted some values of the first column at a time.
 
-        So many wide rows are sorted in memory instead of spilling. Arrow encodes them: DuckDB takes twice the work for
-        it, and on a single thread, unless its memory limit is above 16 MiB for each column and thread but one.
+        So many wide rows are sorted in memory instead of spilling. Arrow does it, column by column, and encodes them:
+        DuckDB takes twice the work for either, and a single thread for the latter, unless its memory limit is above
+        16 MiB for each column and thread but one.
         """
-        from churn.integrations.streams import slices_of
-
-        self.backend._run_pre_execute_hooks(table)
-        self.run(f"CREATE OR REPLACE TEMP VIEW {UNSORTED} AS {self.backend.compile(table)}")
-        rows = self.backend.table(UNSORTED)
-        first = rows[order[0]]
-        counts = rows.group_by(value=first).agg(rows=rows.count()).order_by("value").to_pyarrow().to_pylist()
-        slices = slices_of([(row["value"], row["rows"]) for row in counts], self.rows_per_sort)
-        if len(slices) < 2:
-            self.write(rows.order_by(*order), path)
-        else:
-            self._write_one_by_one([rows.filter(first.between(*ends)).order_by(*order) for ends in slices], path)
-        self.run(f"DROP VIEW {UNSORTED}")
-
-    def _write_one_by_one(self, tables: Sequence[ir.Table], path: Path) -> None:
-        """Write expressions of the same columns, one after the other, as one Parquet file."""
-        import pyarrow as pa
         import pyarrow.parquet as pq
 
-        from churn.integrations.streams import in_groups
+        from churn.integrations.streams import slices_of, sort_rows
 
-        batches = (batch for table in tables for batch in self._read(table))
-        stream = pa.RecordBatchReader.from_batches(self._read(tables[0].limit(0)).schema, batches)
-        with pq.ParquetWriter(path, stream.schema, compression="zstd") as writer:
-            for part in in_groups(stream, self.rows_per_batch):
-                writer.write_table(part)
+        rows = self._view(UNSORTED, table)
+        first = rows[order[0]]
+        counts = self._read(rows.group_by(value=first).agg(rows=rows.count()).order_by("value")).read_all()
+        slices = slices_of([(row["value"], row["rows"]) for row in counts.to_pylist()], self.rows_per_sort)
+        parts = [rows.filter(first.between(*ends)) for ends in slices] if len(slices) > 1 else [rows]
+        head = self._read(parts[0])
+        with pq.ParquetWriter(path, head.schema, compression="zstd") as writer:
+            for stream in chain([head], map(self._read, parts[1:])):
+                writer.write_table(sort_rows(stream.read_all(), order), row_group_size=self.rows_per_batch)
+        self.run(f"DROP VIEW {UNSORTED}")
+
+    def _view(self, name: str, table: ir.Table) -> ir.Table:
+        """Return an expression as a view, so that it is compiled once; the engine is not asked for its columns."""
+        import ibis
+
+        self.backend._run_pre_execute_hooks(table)
+        self.run(f"CREATE OR REPLACE TEMP VIEW {name} AS {self.backend.compile(table)}")
+        return ibis.table(table.schema(), name=name)
 
     def write_mapped(self, table: ir.Table, on_batch: OnBatch, schema: pa.Schema, path: Path) -> None:
         """Write what a function makes of the rows as one Parquet file; one batch is in memory at a time."""
@@ -145,6 +143,9 @@ def open_engine(settings: EngineSettings, parent: Path | None = None) -> Iterato
     """
     if parent is not None:
         parent.mkdir(parents=True, exist_ok=True)
+    import ibis  # slow to load, and needed once there is something to run
+
+    ibis.options.sql.fuse_selects = False  # engines do so themselves, and Ibis takes half the time of compiling for it
     with tempfile.TemporaryDirectory(prefix=f"churn-{process_name().replace(':', '-')}-", dir=parent) as folder:
         if settings.kind == "spark":
             from churn.integrations.spark import open_spark  # only those who ask for it have it installed
@@ -152,8 +153,6 @@ def open_engine(settings: EngineSettings, parent: Path | None = None) -> Iterato
             with open_spark(settings, Path(folder)) as spark:
                 yield spark
             return
-        import ibis  # slow to load, and needed once there is something to run
-
         backend = ibis.duckdb.connect()
         engine = DuckEngine(backend, Path(folder), settings.rows_per_batch, settings.rows_per_group)
         engine.run("SET TimeZone = 'UTC'")

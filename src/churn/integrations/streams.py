@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
 
@@ -35,6 +36,11 @@ def in_groups(rows: pa.RecordBatchReader, size: int) -> Iterator[pa.Table]:
             held, is_first = held.slice(size), False
     if len(held) or is_first:
         yield held.combine_chunks()
+
+
+def sort_rows(rows: pa.Table, order: Sequence[str]) -> pa.Table:
+    """Return rows in ascending order of some columns."""
+    return rows.take(pc.sort_indices(rows, [(name, "ascending") for name in order]))
 
 
 def slices_of(counts: Sequence[tuple[Any, int]], most: int | None) -> list[tuple[Any, Any]]:

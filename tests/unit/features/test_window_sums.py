@@ -5,7 +5,7 @@ from datetime import date
 import ibis
 
 from churn.features.segments import WORD_DAYS, Lookback, plan_segments
-from churn.features.window_sums import SHARED, mark_days, sum_segments
+from churn.features.window_sums import SHARED, mark_days, read_sums, sum_segments
 from tests.builders import by_key, days, plain, staged_table
 
 LOOKBACKS = (Lookback("week", 7), Lookback("before", 14, 7))
@@ -14,6 +14,11 @@ DATES = days("2024-02-01", "2024-02-04")
 
 def plan(dates=DATES, reach_days: int = 20, lookbacks=LOOKBACKS):
     return plan_segments(dates, lookbacks, reach_days)
+
+
+def window_sums(facts, plan, event_types, value_types=()):
+    sums = sum_segments(facts, plan, event_types, value_types)
+    return by_key(sums.select("customer_id", "as_of_date", **read_sums(sums, plan)))
 
 
 EVENTS = """
@@ -47,7 +52,7 @@ def test_events_carry_their_day_and_from_when_a_late_one_counts(engine):
 def test_windows_are_sums_of_segments(engine):
     p = plan()
     marked = mark_days(staged_table("events", EVENTS), p)
-    sums = by_key(sum_segments(marked, p, ["in", "out"], ["in", "out"]))
+    sums = window_sums(marked, p, ["in", "out"], ["in", "out"])
     first, second = sums["A", "2024-02-01"], sums["A", "2024-02-04"]
 
     def of(row: dict, look: str) -> list[float]:
@@ -72,7 +77,7 @@ def test_a_day_seen_late_for_one_type_is_still_one_active_day(engine):
     A           | 2024-01-30 09:00:00 | out        | 2024-02-03 00:00:00
     """
     p = plan()
-    sums = by_key(sum_segments(mark_days(staged_table("events", events), p), p, ["in", "out"]))
+    sums = window_sums(mark_days(staged_table("events", events), p), p, ["in", "out"])
     assert [sums["A", str(d)]["week__days"] for d in DATES] == [1, 1]
     assert [sums["A", str(d)]["week__events"] for d in DATES] == [1, 2]
 
@@ -86,7 +91,7 @@ def test_active_days_are_bits_counted_from_the_day_before_the_date(engine):
     """
     p = plan(DATES[:1], reach_days=100)
     facts = staged_table("events", events).mutate(event_type=ibis.literal("in"))
-    row = by_key(sum_segments(mark_days(facts, p), p, ["in"]))["A", "2024-02-01"]
+    row = window_sums(mark_days(facts, p), p, ["in"])["A", "2024-02-01"]
     assert row["word0"] == 0b11
     assert row["word1"] == 1 << (date(2024, 1, 31) - date(2023, 11, 20)).days - WORD_DAYS
 
@@ -103,5 +108,5 @@ def test_counts_that_share_a_sum_come_apart_to_the_last_event(engine):
         "day_bits": "int64",
     }  # fmt: skip
     p = plan(DATES[:1], lookbacks=looks)
-    row = by_key(sum_segments(ibis.memtable(rows, schema=schema), p, []))["A", "2024-02-01"]
+    row = window_sums(ibis.memtable(rows, schema=schema), p, [])["A", "2024-02-01"]
     assert [row[f"{look.name}__events"] for look in looks] == [1, most, most]
