@@ -194,7 +194,7 @@ class EngineSettings(StrictSettings):
     kind: Literal["duckdb", "spark"] = "duckdb"
     memory_limit: Annotated[str, Field(pattern=r"^\d+(\.\d+)?[KMG]i?B$")] = "4GB"
     threads: Annotated[int, Field(ge=1, le=256)] | None = None
-    rows_per_group: Annotated[int, Field(ge=1)] | None = 400_000
+    rows_per_group: Annotated[int, Field(ge=1)] | None = 200_000
     rows_per_batch: Annotated[int, Field(ge=1)] = 20_000
     master: str = "local[2]"
     options: dict[str, str] = {}

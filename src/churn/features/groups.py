@@ -50,11 +50,11 @@ def build_in_groups(
     """Return families built group by group; each is computed and kept before the next begins.
 
     Only for families whose features of a customer depend on that customer alone. What is built is said once, of views
-    that show one group after the other: to compile it takes longer than to run it for a small group. A single group is
-    left uncomputed.
+    that show one group after the other: to compile it takes longer than to run it for a small group. Without groups
+    nothing is computed.
     """
     if len(groups) < 2:
-        return build(inputs)
+        return build(inputs).computed() if groups else build(inputs)
     backend = inputs.snapshots.get_backend()
     tables = {**inputs.staged, SNAPSHOTS: inputs.snapshots}
     views = {name: gen_name(f"{name}_of_group") for name in tables}

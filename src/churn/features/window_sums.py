@@ -52,12 +52,13 @@ def sum_segments(
     """
     parts = _per_segment(facts, plan, event_types, value_types)
     counts, values, lasts = (_columns(parts, *kinds) for kinds in (("events", "n"), ("v",), ("last",)))
+    latest = [look for look in plan.lookbacks if not look.end_days]
     seen = parts.join(plan.membership(), "segment_id")
     seen = seen.filter(seen.seen_from <= seen.as_of_date)
     seen = seen.mutate(**{pair: _weight(seen, looks) for pair, looks in _pairs(plan).items()})
     return seen.group_by("customer_id", "as_of_date").agg(
         **{f"{pair}__{name}": (seen[name] * seen[pair]).sum() for pair in _pairs(plan) for name in counts},
-        **{f"{look.name}__{name}": (seen[name] * seen[look.name]).sum() for look in plan.lookbacks for name in values},
+        **{f"{look.name}__{name}": (seen[name] * seen[look.name]).sum() for look in latest for name in values},
         **{name: seen[name].max() for name in lasts},
         **{f"word{k}": (seen.day_bits * seen[f"word{k}"]).bit_or() for k in plan.words},
     )
@@ -66,10 +67,10 @@ def sum_segments(
 def read_sums(sums: ir.Table, plan: SegmentPlan) -> dict[str, ir.Value]:
     """Return what the rows of `sum_segments` say, by name.
 
-    Per look-back `L`: `L__events`, `L__days` (active days), `L__n<i>` and `L__v<i>` (events and summed values of the
-    i-th type; values of different types are never added up); and over the whole reach `since`, `since<i>` (whole days
-    since the last event, null where there is none) and `word<k>`, the active days as bits (bit b of word k is the day
-    `k * WORD_DAYS + b + 1` days before).
+    Per look-back `L`: `L__events`, `L__days` (active days), `L__n<i>` and, where it reaches up to the date, `L__v<i>`
+    (events and summed values of the i-th type; values of different types are never added up). Over the whole reach:
+    `since`, `since<i>` (whole days since the last event, null where there is none) and `word<k>`, the active days as
+    bits (bit b of word k is the day `k * WORD_DAYS + b + 1` days before).
     """
     today = days_between(ibis.literal(EPOCH), sums.as_of_date)
     kept = {name: sums[name] for name in sums.columns}
