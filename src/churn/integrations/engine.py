@@ -145,7 +145,8 @@ def open_engine(settings: EngineSettings, parent: Path | None = None) -> Iterato
         parent.mkdir(parents=True, exist_ok=True)
     import ibis  # slow to load, and needed once there is something to run
 
-    ibis.options.sql.fuse_selects = False  # engines do so themselves, and Ibis takes half the time of compiling for it
+    # DuckDB merges SELECTs by itself, and Ibis takes half the time of compiling for it
+    ibis.options.sql.fuse_selects = settings.kind != "duckdb"
     with tempfile.TemporaryDirectory(prefix=f"churn-{process_name().replace(':', '-')}-", dir=parent) as folder:
         if settings.kind == "spark":
             from churn.integrations.spark import open_spark  # only those who ask for it have it installed
