@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from typing import Any
 
+import ibis
 import ibis.expr.types as ir
 
 from churn.core.source import EventTypeSettings
@@ -13,12 +14,11 @@ from churn.features.catalog import Feature
 from churn.features.family import FamilyTable, FeatureInputs, Measure
 from churn.features.rollup import SUMS
 from churn.features.segments import Lookback, SegmentPlan, plan_segments
-from churn.features.window_sums import mark_days, read_sums, sum_segments
+from churn.features.window_sums import mark_days, sum_segments
 from churn.features.words import describe, describe_kind, slugs_of
 
 FAMILY, TABLE = "engagement", "events"
 TAKEN = ("activity", "active_days", "active_days_pace", "events", "types")
-Sums = Mapping[str, Any]  # what `read_sums` returns: columns by name
 
 
 def build_engagement(inputs: FeatureInputs) -> FamilyTable:
@@ -27,13 +27,12 @@ def build_engagement(inputs: FeatureInputs) -> FamilyTable:
     event_types = inputs.settings.event_types
     value_types = inputs.settings.value_types or []
     facts = inputs.staged[SUMS] if SUMS in inputs.staged else mark_days(inputs.staged[TABLE], plan)
+    sums = sum_segments(facts, plan, event_types, value_types)
     measures = _measures(inputs, windows, event_types)
-
-    def read(rows: ir.Table) -> dict[str, ir.Value]:
-        sums = read_sums(rows, plan)
-        return {m.feature.name: m.value(sums).cast("float64") for m in measures}
-
-    return FamilyTable(sum_segments(facts, plan, event_types, value_types), tuple(m.feature for m in measures), read)
+    table = sums.select(
+        "customer_id", "as_of_date", **{m.feature.name: m.value(sums).cast("float64") for m in measures}
+    )
+    return FamilyTable(table, tuple(m.feature for m in measures))
 
 
 def plan_engagement(inputs: FeatureInputs) -> SegmentPlan:
@@ -79,7 +78,7 @@ def _of_type(
 def _totals(days: int, has_prior: bool, type_count: int) -> list[Measure]:
     """Return the measures over all event types in one window; those against the window before where it is in reach."""
     inside, before = f"in_{days}__", f"before_{days}__"
-    values: dict[str, Callable[[Sums], Any]] = {
+    values: dict[str, Callable[[ir.Table], Any]] = {
         "eng_active_days_count": lambda t: t[inside + "days"],
         "eng_events_count": lambda t: t[inside + "events"],
     }
@@ -95,29 +94,28 @@ def _totals(days: int, has_prior: bool, type_count: int) -> list[Measure]:
 def _pace(days: int, longest: int) -> Measure:
     """Return active days in a window against the customer's own pace over the longest one, as a log ratio."""
 
-    def value(t: Sums) -> Any:
+    def value(t: ir.Table) -> Any:
         usual = t[f"in_{longest}__days"] * (days / longest)
         return _log_ratio(t[f"in_{days}__days"], usual)
 
     return Measure(describe(FAMILY, "eng_active_days_pace_trend", days=days, reach=longest), value)
 
 
-def _mean_value(inside: str, number: int) -> Callable[[Sums], Any]:
+def _mean_value(inside: str, number: int) -> Callable[[ir.Table], Any]:
     """Return the value per event; an event without a value counts as one of nothing."""
     return lambda t: t[f"{inside}v{number}"] / t[f"{inside}n{number}"].nullif(0)
 
 
-def _change(days: int, count: str) -> Callable[[Sums], Any]:
+def _change(days: int, count: str) -> Callable[[ir.Table], Any]:
     return lambda t: t[f"in_{days}__{count}"] - t[f"before_{days}__{count}"]
 
 
-def _column(name: str) -> Callable[[Sums], Any]:
+def _column(name: str) -> Callable[[ir.Table], Any]:
     return lambda t: t[name]
 
 
-def _days_since(column: str, reach: int) -> Callable[[Sums], Any]:
-    """Return days since the last event of a kind; null for customers without any event, as all else is."""
-    return lambda t: t["since"].notnull().ifelse(t[column].fill_null(reach), None)
+def _days_since(column: str, reach: int) -> Callable[[ir.Table], Any]:
+    return lambda t: ibis.coalesce(t[column], reach)
 
 
 def _log_ratio(now: ir.NumericValue, before: ir.NumericValue) -> ir.NumericValue:

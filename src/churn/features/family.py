@@ -42,45 +42,32 @@ class Measure:
     """A feature and how it is computed from the rows of its family (an aggregate or a row expression)."""
 
     feature: Feature
-    value: Callable[[Any], Any]
+    value: Callable[[ir.Table], Any]
 
 
 @dataclass(frozen=True)
 class FamilyTable:
-    """The features of one family: one row per customer and as-of date (customers without facts may be absent).
-
-    The columns of `table` are the features, or fewer ones that `read` tells them from: of many rows, less to keep.
-    """
+    """The features of one family: one row per customer and as-of date (customers without facts may be absent)."""
 
     table: ir.Table
     features: tuple[Feature, ...]
-    read: Callable[[ir.Table], Mapping[str, Any]] | None = None
-
-    def values(self, rows: ir.Table) -> dict[str, Any]:
-        """Return the features by their names, of rows that have the columns of the table."""
-        return {f.name: rows[f.name] for f in self.features} if self.read is None else dict(self.read(rows))
 
 
 @dataclass(frozen=True)
 class JoinedFamilies:
-    """Several families side by side: one row per snapshot, with the columns of each family's table.
+    """Several families side by side: one row per snapshot, and the features of each by its name.
 
     `is_computed` tells whether the table lies ready in the engine, or is worked out whenever it is read.
     """
 
     table: ir.Table
-    families: Mapping[str, FamilyTable]
+    features: Mapping[str, tuple[Feature, ...]]
     is_computed: bool = False
 
     def family(self, name: str) -> FamilyTable:
-        """Return the features of one of them by itself; customers without facts have nulls."""
-        family = self.families[name]
-        return FamilyTable(self.table.select(*KEY, **family.values(self.table)), family.features)
-
-    def features(self) -> ir.Table:
-        """Return the features of all of them."""
-        values = [family.values(self.table) for family in self.families.values()]
-        return self.table.select(*KEY, **{name: value for each in values for name, value in each.items()})
+        """Return one of them by itself; customers without facts have nulls."""
+        features = self.features[name]
+        return FamilyTable(self.table.select(*KEY, *[feature.name for feature in features]), features)
 
     def computed(self) -> JoinedFamilies:
         """Return the same, worked out once and kept in the engine."""
@@ -88,12 +75,12 @@ class JoinedFamilies:
 
 
 def join_families(snapshots: ir.Table, families: Mapping[str, FamilyTable]) -> JoinedFamilies:
-    """Return the snapshots with the tables of all families beside them."""
+    """Return the snapshots with the features of all families beside them."""
     table = snapshots.select(*KEY)
     for family in families.values():
         if family.features:
             table = table.left_join(family.table, KEY).drop([f"{k}_right" for k in KEY])
-    return JoinedFamilies(table, families)
+    return JoinedFamilies(table, {name: family.features for name, family in families.items()})
 
 
 def facts_as_of(

@@ -100,7 +100,7 @@ def build_features(inputs: FeatureInputs) -> FeatureTable:
     and scoring.
     """
     own, over_others = _build_families(inputs)
-    built = {name: family.features for name, family in (*own.families.items(), *over_others.items())}
+    built = {**own.features, **{name: family.features for name, family in over_others.items()}}
     off = tuple(name for name in inputs.settings.families if not built.get(name))
     for name in (name for name in off if not _is_expected_off(name, inputs.staged)):
         log.info("features: the family '%s' is switched off, what it needs is not there", name)
@@ -108,7 +108,7 @@ def build_features(inputs: FeatureInputs) -> FeatureTable:
     if not features:
         raise DataRefused("no feature family has its table", code="no_features", remedy="Map more tables in the source")
     catalog = Catalog(features)
-    table = own.features()
+    table = own.table
     for family in over_others.values():
         table = table.left_join(family.table, KEY).drop([f"{k}_right" for k in KEY])
     empties = {f.name: f.empty for f in features if f.empty is not None}
@@ -145,12 +145,12 @@ def _build_families(inputs: FeatureInputs) -> tuple[JoinedFamilies, dict[str, Fa
     groups = customer_groups(inputs.snapshots, inputs.rows_per_group) if inputs.rows_per_group else ()
     own = build_in_groups(_build_own, inputs, groups)
     wanted = [name for name in inputs.settings.families if name in DERIVED]
-    possible = [name for name in wanted if all(base in own.families for base in DERIVED[name].bases)]
+    possible = [name for name in wanted if all(base in own.features for base in DERIVED[name].bases)]
     if possible and not own.is_computed:
         own = own.computed()
     over_others: dict[str, FamilyTable] = {}
     for name in possible:
-        bases = [base for base in (*DERIVED[name].bases, *DERIVED[name].extras) if base in own.families]
+        bases = [base for base in (*DERIVED[name].bases, *DERIVED[name].extras) if base in own.features]
         family = DERIVED[name].build(inputs, {base: own.family(base) for base in bases})
         over_others[name] = FamilyTable(family.table.cache(), family.features)
     return own, over_others

@@ -41,8 +41,12 @@ def mark_days(events: ir.Table, plan: SegmentPlan) -> ir.Table:
 def sum_segments(
     facts: ir.Table, plan: SegmentPlan, event_types: Sequence[str], value_types: Sequence[str] = ()
 ) -> ir.Table:
-    """Return per customer and as-of date the sums over each look-back, as `read_sums` takes them apart.
+    """Return per customer and as-of date the sums over each look-back.
 
+    Columns per look-back `L`: `L__events`, `L__days` (active days), `L__n<i>` and `L__v<i>` (events and summed values
+    of the i-th type, values only for `value_types`; values of different types are never added up);
+    and over the whole reach `since`, `since<i>` (whole days since the last event) and `word<k>`, the active days as
+    bits (bit b of word k is the day `k * WORD_DAYS + b + 1` days before).
     Grain: customer x as-of date, customers with facts only.
 
     Parameters
@@ -52,45 +56,28 @@ def sum_segments(
     """
     parts = _per_segment(facts, plan, event_types, value_types)
     counts, values, lasts = (_columns(parts, *kinds) for kinds in (("events", "n"), ("v",), ("last",)))
-    latest = [look for look in plan.lookbacks if not look.end_days]
+    pairs = {f"pair{k}": plan.lookbacks[2 * k : 2 * k + 2] for k in range(-(-len(plan.lookbacks) // 2))}
     seen = parts.join(plan.membership(), "segment_id")
     seen = seen.filter(seen.seen_from <= seen.as_of_date)
-    seen = seen.mutate(**{pair: _weight(seen, looks) for pair, looks in _pairs(plan).items()})
-    return seen.group_by("customer_id", "as_of_date").agg(
-        **{f"{pair}__{name}": (seen[name] * seen[pair]).sum() for pair in _pairs(plan) for name in counts},
-        **{f"{look.name}__{name}": (seen[name] * seen[look.name]).sum() for look in latest for name in values},
+    seen = seen.mutate(**{pair: _weight(seen, looks) for pair, looks in pairs.items()})
+    summed = seen.group_by("customer_id", "as_of_date").agg(
+        **{f"{pair}__{name}": (seen[name] * seen[pair]).sum() for pair in pairs for name in counts},
+        **{f"{look.name}__{name}": (seen[name] * seen[look.name]).sum() for look in plan.lookbacks for name in values},
         **{name: seen[name].max() for name in lasts},
         **{f"word{k}": (seen.day_bits * seen[f"word{k}"]).bit_or() for k in plan.words},
     )
-
-
-def read_sums(sums: ir.Table, plan: SegmentPlan) -> dict[str, ir.Value]:
-    """Return what the rows of `sum_segments` say, by name.
-
-    Per look-back `L`: `L__events`, `L__days` (active days), `L__n<i>` and, where it reaches up to the date, `L__v<i>`
-    (events and summed values of the i-th type; values of different types are never added up). Over the whole reach:
-    `since`, `since<i>` (whole days since the last event, null where there is none) and `word<k>`, the active days as
-    bits (bit b of word k is the day `k * WORD_DAYS + b + 1` days before).
-    """
-    today = days_between(ibis.literal(EPOCH), sums.as_of_date)
-    kept = {name: sums[name] for name in sums.columns}
-    return {
-        **{name: value for name, value in kept.items() if "__v" in name or name.startswith("word")},
-        **{
-            f"{look.name}{name.removeprefix(pair)}": _count_of(value, place)
-            for pair, looks in _pairs(plan).items()
-            for place, look in enumerate(looks)
-            for name, value in kept.items()
-            if name.startswith(f"{pair}__")
-        },
-        **{f"{look.name}__days": plan.count_days(sums, look) for look in plan.lookbacks},
-        **{name.replace("last", "since"): today - sums[name].nullif(0) for name in _columns(sums, "last")},
+    apart = {
+        f"{look.name}__{name}": _count_of(summed[f"{pair}__{name}"], place)
+        for pair, looks in pairs.items()
+        for place, look in enumerate(looks)
+        for name in counts
     }
-
-
-def _pairs(plan: SegmentPlan) -> dict[str, tuple[Lookback, ...]]:
-    """Return the look-backs that share a sum, by its name."""
-    return {f"pair{k}": plan.lookbacks[2 * k : 2 * k + 2] for k in range(-(-len(plan.lookbacks) // 2))}
+    today = days_between(ibis.literal(EPOCH), summed.as_of_date)
+    return summed.mutate(
+        **apart,
+        **{f"{look.name}__days": plan.count_days(summed, look) for look in plan.lookbacks},
+        **{name.replace("last", "since"): today - summed[name].nullif(0) for name in lasts},
+    ).drop(*lasts, *[f"{pair}__{name}" for pair in pairs for name in counts])
 
 
 def _columns(parts: ir.Table, *kinds: str) -> list[str]:
@@ -103,9 +90,10 @@ def _per_segment(
     """Return sums of facts by customer, segment and first date that sees them; those of a rollup stay as they are."""
     placed = facts.join(plan.calendar(), "day")
     placed = placed.mutate(seen_from=plan.first_seen(placed))
+    keys = ("customer_id", "segment_id", "seen_from")
     if "day_bits" in facts.columns:
         return placed.mutate(day_bits=placed.day_bits * placed.day_bit).drop("day", "late_from", "on_time")
-    return sum_facts(placed, ("customer_id", "segment_id", "seen_from"), event_types, value_types)
+    return sum_facts(placed, keys, event_types, value_types)
 
 
 def _weight(seen: ir.Table, looks: Sequence[Lookback]) -> ir.NumericValue:

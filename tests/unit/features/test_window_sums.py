@@ -5,7 +5,7 @@ from datetime import date
 import ibis
 
 from churn.features.segments import WORD_DAYS, Lookback, plan_segments
-from churn.features.window_sums import SHARED, mark_days, read_sums, sum_segments
+from churn.features.window_sums import SHARED, mark_days, sum_segments
 from tests.builders import by_key, days, plain, staged_table
 
 LOOKBACKS = (Lookback("week", 7), Lookback("before", 14, 7))
@@ -14,11 +14,6 @@ DATES = days("2024-02-01", "2024-02-04")
 
 def plan(dates=DATES, reach_days: int = 20, lookbacks=LOOKBACKS):
     return plan_segments(dates, lookbacks, reach_days)
-
-
-def window_sums(facts, plan, event_types, value_types=()):
-    sums = sum_segments(facts, plan, event_types, value_types)
-    return by_key(sums.select("customer_id", "as_of_date", **read_sums(sums, plan)))
 
 
 EVENTS = """
@@ -52,20 +47,19 @@ def test_events_carry_their_day_and_from_when_a_late_one_counts(engine):
 def test_windows_are_sums_of_segments(engine):
     p = plan()
     marked = mark_days(staged_table("events", EVENTS), p)
-    sums = window_sums(marked, p, ["in", "out"], ["in", "out"])
+    sums = by_key(sum_segments(marked, p, ["in", "out"], ["in", "out"]))
     first, second = sums["A", "2024-02-01"], sums["A", "2024-02-04"]
 
     def of(row: dict, look: str) -> list[float]:
-        names = ("events", "days", "n0", "n1", "v0", "v1")
-        return [row[f"{look}__{name}"] for name in names if f"{look}__{name}" in row]
+        return [row[f"{look}__{name}"] for name in ("events", "days", "n0", "n1", "v0", "v1")]
 
     # [25 January, 1 February): two on the 25th, one on the 31st; the 30th is not known yet
     assert of(first, "week") == [3, 2, 2, 1, 1.0, 2.0]
-    assert of(first, "before") == [1, 1, 1, 0]  # [18, 25 January): the 24th
+    assert of(first, "before") == [1, 1, 1, 0, 4.0, 0.0]  # [18, 25 January): the 24th
     assert (first["since"], first["since0"], first["since1"]) == (1, 1, 7)
     # [28 January, 4 February): the 30th (known by now), the 31st and 1 February
     assert of(second, "week") == [3, 3, 3, 0, 24.0, 0.0]
-    assert of(second, "before") == [3, 2, 2, 1]
+    assert of(second, "before") == [3, 2, 2, 1, 5.0, 2.0]
     assert second["since"] == 3  # 1 February
     assert sums["B", "2024-02-01"]["week__events"] == 0
     assert sums["B", "2024-02-01"]["since0"] is None
@@ -78,7 +72,7 @@ def test_a_day_seen_late_for_one_type_is_still_one_active_day(engine):
     A           | 2024-01-30 09:00:00 | out        | 2024-02-03 00:00:00
     """
     p = plan()
-    sums = window_sums(mark_days(staged_table("events", events), p), p, ["in", "out"])
+    sums = by_key(sum_segments(mark_days(staged_table("events", events), p), p, ["in", "out"]))
     assert [sums["A", str(d)]["week__days"] for d in DATES] == [1, 1]
     assert [sums["A", str(d)]["week__events"] for d in DATES] == [1, 2]
 
@@ -92,7 +86,7 @@ def test_active_days_are_bits_counted_from_the_day_before_the_date(engine):
     """
     p = plan(DATES[:1], reach_days=100)
     facts = staged_table("events", events).mutate(event_type=ibis.literal("in"))
-    row = window_sums(mark_days(facts, p), p, ["in"])["A", "2024-02-01"]
+    row = by_key(sum_segments(mark_days(facts, p), p, ["in"]))["A", "2024-02-01"]
     assert row["word0"] == 0b11
     assert row["word1"] == 1 << (date(2024, 1, 31) - date(2023, 11, 20)).days - WORD_DAYS
 
@@ -109,5 +103,5 @@ def test_counts_that_share_a_sum_come_apart_to_the_last_event(engine):
         "day_bits": "int64",
     }  # fmt: skip
     p = plan(DATES[:1], lookbacks=looks)
-    row = window_sums(ibis.memtable(rows, schema=schema), p, [])["A", "2024-02-01"]
+    row = by_key(sum_segments(ibis.memtable(rows, schema=schema), p, []))["A", "2024-02-01"]
     assert [row[f"{look.name}__events"] for look in looks] == [1, most, most]
