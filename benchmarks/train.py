@@ -105,12 +105,14 @@ def train_here(overrides: list[str]) -> dict[str, float]:
     from sklearn.compose import ColumnTransformer
     from sklearn.linear_model import LogisticRegression
 
+    from churn.modeling.competing import CompetingCauses
     from pipelines import train
     from pipelines.stages import main_of
 
     clock = Clock()
-    for owner, name in ((LGBMClassifier, "fit"), (LogisticRegression, "fit"), (ColumnTransformer, "fit_transform")):
-        clock.wrap(owner, name, f"fit {owner.__name__}")
+    for owner in (LGBMClassifier, CompetingCauses, LogisticRegression):
+        clock.wrap(owner, "fit", f"fit {owner.__name__}")
+    clock.wrap(ColumnTransformer, "fit_transform", "fit ColumnTransformer")
     for name in ("log_measurement", "register_bundle", "write_card", "describe_version"):
         clock.wrap(train, name, "log")
     clock.wrap(builtins, "__import__", "imports")

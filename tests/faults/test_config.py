@@ -75,7 +75,7 @@ def test_scoring_without_a_date_asks_for_one(place: Demo) -> None:
 
 
 def test_an_estimators_parameters_are_judged_before_data_are_read(place: Demo) -> None:
-    done = place.run("train", "model.estimator.num_leavs=5", "model.estimator.learning_rat=0.1")
+    done = place.run("train", "model.estimator.one.num_leavs=5", "model.estimator.one.learning_rat=0.1")
     assert done.code == 2
     assert "did you mean 'num_leaves'?" in done.err and "did you mean 'learning_rate'?" in done.err
     _untouched(place)

@@ -42,7 +42,9 @@ QUICK = (
     "policy.control_share=0.2", "explanation.max_rows=200", "explanation.max_shown=5",
     "evaluation.slices.min_rows=30", "evaluation.slices.min_positives=5", "evaluation.slices.bootstrap_samples=20",
 )  # fmt: skip
-FEW_TREES = ("model.estimator.n_estimators=60", "model.stopping_rounds=10")
+FEW_TREES = (
+    "model.estimator.one.n_estimators=60", "model.estimator.causes.trees.n_estimators=20", "model.stopping_rounds=10",
+)  # fmt: skip
 # What installed packages warn about in their own code, and nobody here can change.
 THIRD_PARTY = (
     "The ``noload`` loader strategy is deprecated",  # mlflow on sqlalchemy 2.1

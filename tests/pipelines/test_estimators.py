@@ -15,21 +15,23 @@ def _problems(*words: str) -> tuple[str, ...]:
 
 
 def test_model_and_baseline_are_made_as_their_groups_say() -> None:
-    model, baseline = build_candidates(compose("train", ChurnSettings, ["model.estimator.num_leaves=5"]))
-    assert (model.name, model.estimator.num_leaves) == ("lightgbm", 5)
+    model, baseline = build_candidates(compose("train", ChurnSettings, ["model.estimator.one.num_leaves=5"]))
+    assert (model.name, model.estimator.one.num_leaves) == ("blend", 5)
     assert (baseline.name, baseline.encoding) == ("logistic", "linear")
-    assert not hasattr(model.estimator, "booster_") or model.estimator._Booster is None
+    assert not hasattr(model.estimator, "share_")
 
 
-@pytest.mark.parametrize("word", ["model.estimator.lambda_l1=1.0", "model.estimator.boosting=dart"])
+@pytest.mark.parametrize("word", ["model.estimator.one.lambda_l1=1.0", "model.estimator.one.boosting=dart"])
 def test_lightgbms_own_names_of_parameters_are_known(word: str) -> None:
     build_candidates(compose("train", ChurnSettings, [word]))
 
 
 def test_parameters_nobody_knows_are_named_all_at_once_with_the_nearest() -> None:
-    assert _problems("model.estimator.num_leavs=5", "baseline.estimator.max_itr=5", "model.estimator.zzz=1") == (
-        "model.estimator.num_leavs: not a parameter of lightgbm.LGBMClassifier; did you mean 'num_leaves'?",
-        "model.estimator.zzz: not a parameter of lightgbm.LGBMClassifier",
+    assert _problems(
+        "model.estimator.one.num_leavs=5", "baseline.estimator.max_itr=5", "model.estimator.one.zzz=1"
+    ) == (
+        "model.estimator.one.num_leavs: not a parameter of lightgbm.LGBMClassifier; did you mean 'num_leaves'?",
+        "model.estimator.one.zzz: not a parameter of lightgbm.LGBMClassifier",
         "baseline.estimator.max_itr: not a parameter of sklearn.linear_model.LogisticRegression; "
         "did you mean 'max_iter'?",
     )

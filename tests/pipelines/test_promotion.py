@@ -24,7 +24,13 @@ EASY = ("gate.metric=auc", "gate.max_slice_auc_drop=0.5", "gate.max_slice_miscal
 def trained(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Demo:
     """The company with a weak champion (version 1 overruled by a model of few trees) and a better challenger."""
     own = demo.copy(tmp_path_factory.mktemp("promotion") / "demo")
-    own.ok("train", "model.estimator.n_estimators=1", "model.stopping_rounds=null", "model.monotone=false")
+    own.ok(
+        "train",
+        "model.estimator.one.n_estimators=1",
+        "model.estimator.share_of_causes=0",
+        "model.stopping_rounds=null",
+        "model.monotone=false",
+    )
     own.ok("train", "model=logistic")
     return own
 
@@ -87,7 +93,7 @@ class TestComparing:
         assert {line.split()[1] for line in lines[2:5]} == {"v1", "v2", "v3"}
         page = Path(lines[-1].removeprefix("page: "))
         assert page.read_text(encoding="utf-8").startswith("<!doctype html>")
-        assert "model.estimator.n_estimators" in page.read_text(encoding="utf-8")
+        assert "model.estimator.one.n_estimators" in page.read_text(encoding="utf-8")
 
     def test_runs_are_named_by_version_alias_or_id(self, trained: Demo) -> None:
         run_id = str(connect(trained.settings())[0].get_model_version(NAME, "3").run_id)

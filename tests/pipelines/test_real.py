@@ -23,7 +23,7 @@ def _needs(name: str) -> pytest.MarkDecorator:
 @pytest.fixture
 def place(tmp_path: Path) -> Demo:
     """Empty folders; the real data are read where they lie."""
-    return Demo(tmp_path, extra=("engine.threads=2", "evaluation.bootstrap_samples=30", "model.estimator.n_jobs=2"))
+    return Demo(tmp_path, extra=("engine.threads=2", "evaluation.bootstrap_samples=30", "model.estimator.one.n_jobs=2"))
 
 
 def _auc(demo: Demo) -> float:

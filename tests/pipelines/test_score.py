@@ -42,7 +42,7 @@ def test_a_date_the_model_learned_from_is_said_to_be_one(own_demo: Demo) -> None
 def test_the_next_list_comes_from_the_version_that_was_promoted_and_back(own_demo: Demo) -> None:
     own_demo.ok("train", "model=logistic")
     before = read_published(own_demo.lists, "latest", "scores")[0]
-    for version, name in (("2", "logistic"), ("1", "lightgbm")):
+    for version, name in (("2", "logistic"), ("1", "blend")):
         promoted = run_churn("promote", version, "--force", "--why", "to compare", *own_demo.words())
         assert promoted.code == 0, promoted.err
         assert f"({name})" in own_demo.ok("score", "--as-of", "latest").out
@@ -51,7 +51,7 @@ def test_the_next_list_comes_from_the_version_that_was_promoted_and_back(own_dem
 
 
 def test_a_version_can_be_asked_for_by_number(own_demo: Demo) -> None:
-    assert "with version 1 (lightgbm)" in own_demo.ok("score", "--as-of", "latest", "scoring.version=1").out
+    assert "with version 1 (blend)" in own_demo.ok("score", "--as-of", "latest", "scoring.version=1").out
 
 
 def test_scores_do_not_depend_on_the_present_problem_settings(own_demo: Demo) -> None:

@@ -70,7 +70,7 @@ class Blend(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     share_of_causes
         What the causes count for, 0 to 1; what counts for nothing is not fitted. With rows to watch, a finding instead.
     groups
-        Inputs of each cause, see `CompetingCauses`.
+        Inputs of each cause, see `CompetingCauses`; with fewer than two, causes count for nothing.
     monotone_constraints
         As LightGBM has them, one per input.
     """
@@ -102,7 +102,8 @@ class Blend(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         limits = {"monotone_constraints": self.monotone_constraints}
         self.classes_ = np.array([0, 1])
-        self.share_ = self.share_of_causes
+        competes = len(self.groups or {}) > 1
+        self.share_ = self.share_of_causes if competes else 0.0
         self.one_: Any = None
         self.causes_: Any = None
         is_watched = "eval_X" in watching
@@ -110,18 +111,18 @@ class Blend(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             whether = {"eval_y": np.asarray(watching["eval_y"]) > 0} if is_watched else {}
             self.one_ = clone(self.one).set_params(**limits)
             self.one_.fit(inputs, np.asarray(kinds) > 0, sample_weight=sample_weight, **watching | whether)
-        if is_watched or self.share_ > 0:
+        if (is_watched and competes) or self.share_ > 0:
             self.causes_ = clone(self.causes).set_params(groups=self.groups, **limits)
             self.causes_.fit(inputs, kinds, sample_weight=sample_weight, **watching)
         if is_watched:
-            self.share_ = self._best_share(**watching)
+            self.share_ = self._best_share(**watching) if competes else 0.0
             self.found_ = {"share_of_causes": self.share_}
         return self
 
     @property
     def best_iteration_(self) -> tuple[int, int]:
         """Numbers of trees after which rows that were watched no longer improved, in the order of `tree_counts`."""
-        return int(self.one_.best_iteration_), self.causes_.best_iteration_
+        return int(self.one_.best_iteration_), 0 if self.causes_ is None else self.causes_.best_iteration_
 
     def _best_share(self, **watching: Any) -> float:
         (weight,) = watching.get("eval_sample_weight") or [None]

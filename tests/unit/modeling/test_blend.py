@@ -75,9 +75,17 @@ def test_the_score_is_the_mean_of_both_by_their_shares() -> None:
 
 @pytest.mark.parametrize(("share", "absent"), [(0.0, "causes_"), (1.0, "one_")])
 def test_what_counts_for_nothing_is_not_fitted(share: float, absent: str) -> None:
-    model = _blend(share, 10).fit(*_rows(True, 500))
+    model = _blend(share, 10, groups=GROUPS).fit(*_rows(True, 500))
     assert getattr(model, absent) is None
     assert np.isfinite(model.predict_proba(_rows(True, 500)[0])).all()
+
+
+def test_with_one_cause_nothing_competes() -> None:
+    rows = _rows(True, 2_000)
+    watching = {"eval_X": rows[0], "eval_y": rows[1], "callbacks": [early_stopping(20, verbose=False)]}
+    for more in ({}, watching):
+        model = _blend(1.0, 10, groups={"journey_stage": [0, 1]}).fit(*rows, **more)
+        assert (model.share_, model.causes_) == (0.0, None)
 
 
 def test_both_parts_keep_to_the_directions_they_are_given() -> None:
