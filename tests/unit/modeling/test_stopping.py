@@ -6,7 +6,7 @@ from lightgbm import LGBMClassifier
 
 from churn.modeling.encoding import build_pipeline
 from churn.modeling.hazard import TimeToChurn
-from churn.modeling.stopping import LEAST_TREES, MODEST_TREES, choose_tree_count, watching_rows
+from churn.modeling.stopping import LEAST_POSITIVES, LEAST_TREES, MODEST_TREES, choose_tree_count, watching_rows
 from tests.unit.modeling.toys import CATALOG, DATES, make_matrix
 
 NUMBERS = ["eng_activity_recency_days", "tickets_open"]
@@ -48,6 +48,17 @@ def test_where_watching_is_not_possible_a_modest_number_is_taken() -> None:
     matrix = make_matrix(20)
     target = np.where(matrix["as_of_date"] == DATES[-1], 0, matrix["churned"])
     assert choose_tree_count(_pipeline(), matrix, target, patience=10) == {"n_estimators": MODEST_TREES}
+
+
+def test_customers_take_turns_where_a_fifth_of_them_has_few_leavers() -> None:
+    matrix = make_matrix(1000)
+    rows = matrix[matrix["as_of_date"] == DATES[0]].reset_index(drop=True)
+    target = rows["churned"].to_numpy()
+    held = [watching_rows(rows, turn=turn) for turn in range(5)]
+    assert (np.sum(held, axis=0) == 1).all(), "each watches once"
+    assert max(target[part].sum() for part in held) < LEAST_POSITIVES <= target.sum()
+    chosen = choose_tree_count(_pipeline(), rows, target, patience=10)
+    assert LEAST_TREES <= chosen["n_estimators"] < MODEST_TREES
 
 
 def test_what_followed_the_earlier_rows_is_cut_where_the_later_ones_begin() -> None:
