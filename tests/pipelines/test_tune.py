@@ -90,7 +90,7 @@ def test_an_interrupted_search_resumes(own_demo: Demo, how: signal.Signals) -> N
 def test_a_space_for_another_model_is_refused_before_any_work(own_demo: Demo) -> None:
     refused = own_demo.run("tune", "model=logistic")
     assert refused.code == 2
-    assert "tuning.space.num_leaves: not a parameter of LogisticRegression" in refused.err
+    assert "tuning.space.one__num_leaves: not a parameter of LogisticRegression" in refused.err
     assert not (own_demo.models / "tuning.db").exists()
 
 

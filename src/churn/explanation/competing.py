@@ -23,6 +23,8 @@ def explain_causes(model: CompetingCauses, encoded: np.ndarray) -> tuple[np.ndar
     models).
     """
     margins = model.margins(encoded)
+    if not model.boosters_:
+        return np.zeros(encoded.shape), float(log_odds_of(np.exp(model.start_)))
     parts = [
         explain_trees(booster, encoded[:, columns], margins[:, cause] - model.start_)
         for cause, (booster, columns) in enumerate(zip(model.boosters_, model.groups_.values(), strict=True))

@@ -54,7 +54,7 @@ def group_by_cause(catalog: Catalog, outputs: int) -> dict[str, list[int]]:
 
 
 class CompetingCauses(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
-    """Sum of hazards, one per cause, each an ensemble of LightGBM's trees.
+    """Sum of hazards, one per cause, each an ensemble of LightGBM's trees; a cause whose inputs never vary has none.
 
     Parameters
     ----------
@@ -99,10 +99,11 @@ class CompetingCauses(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         weight = np.ones(len(kinds)) if sample_weight is None else np.asarray(sample_weight, dtype=float)
         groups = self.groups or {"all": range(inputs.shape[1])}
         self.classes_ = np.array([0, 1])
-        self.groups_ = {cause: [int(n) for n in columns] for cause, columns in groups.items()}
+        binned = {cause: self._bin(inputs, [int(n) for n in columns]) for cause, columns in groups.items()}
+        self.groups_ = {cause: columns for cause, (_, _, columns) in binned.items() if columns}
         rate = float(np.average(kinds > 0, weights=weight))
-        self.start_ = float(np.log(-np.log1p(-rate) / len(self.groups_)))
-        growing = [self._begin(inputs[:, columns], columns) for columns in self.groups_.values()]
+        self.start_ = float(np.log(-np.log1p(-rate) / max(len(self.groups_), 1)))
+        growing = [self._begin(own, rows) for own, rows, columns in binned.values() if columns]
         eligible = eligible_causes(kinds, list(self.groups_))
         shares = _Shares(eligible, weight, np.full((len(growing), len(inputs)), self.start_))
         watch = _Watch(self, **watching) if "eval_X" in watching else None
@@ -115,25 +116,29 @@ class CompetingCauses(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.boosters_ = [_kept(booster, self.best_iteration_) for booster in growing]
         return self
 
-    def _begin(self, inputs: np.ndarray, columns: Sequence[int]) -> Any:
-        from lightgbm import Booster, Dataset
+    def _bin(self, inputs: np.ndarray, columns: list[int]) -> tuple[dict[str, Any], Any, list[int]]:
+        """Return a cause's parameters, its inputs as LightGBM has them, and its columns: none if nothing splits."""
+        from lightgbm import Dataset
 
         own = {k: v for k, v in self.trees.get_params().items() if v is not None and k not in NOT_OF_A_BOOSTER}
         limits = self.monotone_constraints
         own |= {"objective": "none"} | (
             {} if limits is None else {"monotone_constraints": [limits[n] for n in columns]}
         )
-        start = np.full(len(inputs), self.start_)
-        return Booster(own, Dataset(inputs, label=np.zeros(len(inputs)), init_score=start, params=own))
+        rows = Dataset(inputs[:, columns], label=np.zeros(len(inputs)), params=own).construct()
+        varies = any(rows.feature_num_bin(n) > 1 for n in range(len(columns)))
+        return own, rows, columns if varies else []
+
+    def _begin(self, own: dict[str, Any], rows: Any) -> Any:
+        from lightgbm import Booster
+
+        return Booster(own, rows.set_init_score(np.full(rows.num_data(), self.start_)))
 
     def margins(self, inputs: np.ndarray) -> np.ndarray:
         """Return the log-hazard of every cause, shape (rows, causes)."""
-        return self.start_ + np.column_stack(
-            [
-                booster.predict(inputs[:, columns], raw_score=True)
-                for booster, columns in zip(self.boosters_, self.groups_.values(), strict=True)
-            ]
-        )
+        own = zip(self.boosters_, self.groups_.values(), strict=True)
+        grown = [booster.predict(inputs[:, columns], raw_score=True) for booster, columns in own]
+        return self.start_ + np.column_stack(grown or [np.zeros(len(inputs))])
 
     def decision_function(self, inputs: np.ndarray) -> np.ndarray:
         """Return the log-odds of leaving, shape (rows,)."""

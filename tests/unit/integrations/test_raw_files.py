@@ -29,7 +29,7 @@ class TestFinding:
         assert [p.name for p in find_files("raw", str(tmp_path / "**" / "*.csv"))] == ["y.csv"]
 
     def test_a_folder_is_no_file(self, tmp_path: Path):
-        with pytest.raises(DataRefused, match="no file matches"):
+        with pytest.raises(DataRefused, match="is a folder"):
             find_files("raw", str(tmp_path))
 
 

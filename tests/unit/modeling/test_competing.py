@@ -52,6 +52,24 @@ def test_without_causes_all_inputs_are_shared() -> None:
     }
 
 
+def test_a_cause_whose_inputs_never_vary_has_no_hazard() -> None:
+    inputs, churned, _, _ = _company(3_000)
+    inputs[:, 1] = 7.0
+    model = CompetingCauses(_trees(20), {"pricing": [0, 2], "poor_support": [1]}).fit(inputs, churned)
+    assert list(model.groups_) == ["pricing"]
+    values, base = explain_causes(model, inputs)
+    np.testing.assert_allclose(values.sum(axis=1) + base, model.decision_function(inputs), atol=1e-6)
+
+
+def test_where_nothing_varies_everybody_has_the_base_rate() -> None:
+    inputs, churned, _, _ = _company(3_000)
+    model = CompetingCauses(_trees(20), GROUPS).fit(np.zeros_like(inputs), churned)
+    values, base = explain_causes(model, inputs)
+    assert not values.any()
+    np.testing.assert_allclose(model.decision_function(inputs), base)
+    np.testing.assert_allclose(model.predict_proba(inputs)[:, 1], churned.mean(), atol=1e-6)
+
+
 def test_finds_out_of_outcomes_alone_which_cause_a_hazard_is_of() -> None:
     inputs, churned, _, _ = _company(30_000)
     model = CompetingCauses(_trees(), GROUPS).fit(inputs, churned)
