@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import ibis
 import ibis.expr.types as ir
 
-from churn.core.contract import DELAY
-from churn.core.windows import days_before_expression, first_visible_date
+from churn.core.windows import days_before_expression
 from churn.features.family import KEY, FamilyTable, FeatureInputs, Measure, aggregate_measures
+from churn.features.segments import plan_segments
+from churn.features.window_sums import mark_days, place_days
 from churn.features.words import describe
 
 FAMILY, TABLE = "seats", "events"
@@ -31,20 +31,13 @@ def build_seats(inputs: FeatureInputs) -> FamilyTable:
 
 
 def _last_use(inputs: FeatureInputs) -> ir.Table:
-    """Return the last day of use of every seat, as known on each date: grain customer x seat x as-of date."""
+    """Return the last day of use of every seat, as known on each date: grain customer x seat x as-of date.
+
+    Days are summed up once per date from which they are seen, and only these few rows meet the dates.
+    """
     events = inputs.staged[TABLE]
-    named = events.filter(events.user_id.notnull())
-    daily = named.select(
-        "customer_id",
-        "user_id",
-        day=named.occurred_at.date(),
-        visible_from=first_visible_date(named.occurred_at, named[DELAY]),
-    ).distinct()
-    seen_from = ibis.cases(
-        *[(daily.visible_from <= ibis.literal(day), ibis.literal(day)) for day in sorted(inputs.as_of_dates)],
-        else_=ibis.null("date"),
-    )
-    placed = daily.mutate(seen_from=seen_from)
+    plan = plan_segments(inputs.as_of_dates, (), inputs.observation_days)
+    placed = place_days(mark_days(events.filter(events.user_id.notnull()), plan), plan)
     placed = placed.filter(placed.seen_from.notnull())
     steps = placed.group_by("customer_id", "user_id", "seen_from").agg(day=placed.day.max())
     cohort = inputs.snapshots.join(inputs.grid, "as_of_date")

@@ -21,21 +21,25 @@ SHARED = 2.0**26  # more events than a customer has in any window; two such coun
 
 
 def mark_days(events: ir.Table, plan: SegmentPlan) -> ir.Table:
-    """Return `customer_id`, `event_type`, `day`, `late_from` and `value` of the events on days that a window covers.
+    """Return the events on days that a window covers, with `day` and `late_from` added and `value` on its grid.
 
     `late_from` is the first date on which a fact counts, null where that is the day after it, as for most; then no
-    arithmetic of instants is needed.
+    arithmetic of instants is needed. A company without values has nulls.
     """
     first, last = plan.segments[0].start, plan.segments[-1].end
     covered = events.filter(is_within_days(events.occurred_at, first, last))
     visible_from = first_visible_date(covered.occurred_at, covered[DELAY]).cast("date")
-    return covered.select(
-        "customer_id",
-        "event_type",
+    return covered.mutate(
         day=covered.occurred_at.date(),
         late_from=(covered[DELAY] == 0).ifelse(ibis.null("date"), visible_from),
         value=exact_value(covered["value"]) if "value" in covered.columns else ibis.null("float64"),
     )
+
+
+def place_days(facts: ir.Table, plan: SegmentPlan) -> ir.Table:
+    """Return facts with what the calendar says of their `day`, and `seen_from`, the first as-of date that sees them."""
+    placed = facts.join(plan.calendar(), "day")
+    return placed.mutate(seen_from=plan.first_seen(placed))
 
 
 def sum_segments(
@@ -88,8 +92,7 @@ def _per_segment(
     facts: ir.Table, plan: SegmentPlan, event_types: Sequence[str], value_types: Sequence[str]
 ) -> ir.Table:
     """Return sums of facts by customer, segment and first date that sees them; those of a rollup stay as they are."""
-    placed = facts.join(plan.calendar(), "day")
-    placed = placed.mutate(seen_from=plan.first_seen(placed))
+    placed = place_days(facts, plan)
     keys = ("customer_id", "segment_id", "seen_from")
     if "day_bits" in facts.columns:
         return placed.mutate(day_bits=placed.day_bits * placed.day_bit).drop("day", "late_from", "on_time")
