@@ -12,13 +12,11 @@ from hydra.core.hydra_config import HydraConfig
 from churn.auditing.differences import COLUMNS
 from churn.core.errors import ConfigRefused
 from churn.core.settings import ChurnSettings
-from churn.features.flat import describe_flat, flat_labels
-from churn.features.matrix import join_matrix
 from churn.integrations.alarms import Alarms, raise_alarms
 from churn.integrations.audits import record_verdict
 from churn.integrations.engine import Engine
 from churn.integrations.findings import Findings, describe_shift
-from churn.integrations.frames import to_frame
+from churn.integrations.flat_audits import audit_flat
 from churn.integrations.interrupts import interruptible
 from churn.integrations.layers import Layer, dataset_key, open_tables, read_staged
 from churn.integrations.rebuilds import rebuild, sample_customers
@@ -28,7 +26,6 @@ from churn.integrations.source_cuts import cut_source
 from churn.integrations.tracking import stage_run
 from churn.integrations.workplace import layer_engine
 from churn.modeling.fit import Candidate
-from churn.modeling.foresight import OUTCOME, find_outcome_suspects
 from pipelines.estimators import build_candidate
 from pipelines.stages import main_of
 
@@ -49,7 +46,8 @@ def run(settings: ChurnSettings) -> StageResult:
     ):
         tracker.dataset(settings.source.name, staged.folder, staged.fingerprint, "audit")
         if settings.source.kind == "flat":
-            findings = _audit_flat(engine, staged, settings)
+            differences, alarms = audit_flat(engine, staged, settings)
+            findings = _findings(differences, alarms, [], settings)
         else:
             findings = _audit(engine, staged, settings, candidate, result)
         path = findings.write(_run_folder(settings))
@@ -62,13 +60,16 @@ def run(settings: ChurnSettings) -> StageResult:
             raise findings.refusal(path)
     result.run_id, result.metrics, result.notes = tracker.run_id, findings.metrics(), list(findings.notes)
     result.artifacts = {"differences": str(path)}
-    shift = f"; {describe_shift(findings.shift)}" if findings.shift else ""
-    compared = result.rows_out.get("values", 0)
-    result.summary = (
-        f"passed: {compared:,} values on {len(result.as_of_dates)} as-of dates are the same without the future "
-        f"and with another{shift}"
-    )
+    result.summary = f"passed: {_proven(result)}{f'; {describe_shift(findings.shift)}' if findings.shift else ''}"
     return result
+
+
+def _proven(result: StageResult) -> str:
+    """Say what was compared: nothing can be built again of a ready table."""
+    if not result.as_of_dates:
+        return "no column of the ready table is taken from later dates or from the label, or knows too much"
+    compared, dates = result.rows_out["values"], len(result.as_of_dates)
+    return f"{compared:,} values on {dates} as-of dates are the same without the future and with another"
 
 
 def _audit(
@@ -89,20 +90,6 @@ def _audit(
     result.rows_out = {"values": rebuilds.compared}
     result.as_of_dates = [str(day) for day in rebuilds.dates]
     return _findings(differences, alarms, notes, settings)
-
-
-def _audit_flat(engine: Engine, staged: Layer, settings: ChurnSettings) -> Findings:
-    """Return what can be said of a ready table: nothing can be built again, so there are only alarms."""
-    flat = open_tables(engine, staged)["matrix"]
-    flat = flat.mutate(as_of_date=flat.as_of_date.date())
-    catalog = describe_flat(settings.source, flat)
-    matrix = join_matrix(flat.select("customer_id", "as_of_date", *catalog.names), flat_labels(flat))
-    rows = to_frame(matrix)
-    rows = rows[rows["churned"].notna()]
-    rows = rows.assign(churned=rows["churned"].astype(int))
-    suspects = find_outcome_suspects(rows, catalog, OUTCOME, settings.evaluation.max_single_feature_auc)
-    note = "a ready table cannot be built again from its facts: its features are taken on trust, only the alarm was run"
-    return _findings([], Alarms(tuple(suspects), None, (note,)), [], settings)
 
 
 def _findings(differences: list[pd.DataFrame], alarms: Alarms, notes: list[str], settings: ChurnSettings) -> Findings:

@@ -82,6 +82,7 @@ class EvaluationSettings(StrictSettings):
     min_positives: Annotated[int, Field(ge=1)] = 50
     few_positives: Annotated[int, Field(ge=0)] = 100
     max_single_feature_auc: Annotated[float, Field(gt=0.5, le=1)] = 0.95
+    max_certainty: Annotated[float, Field(gt=0.5, le=1)] = 0.9
     max_model_auc: Annotated[float, Field(gt=0.5, le=1)] = 0.97
     slices: SliceSettings = SliceSettings()
 
@@ -173,6 +174,7 @@ class AuditSettings(StrictSettings):
     max_shown: Annotated[int, Field(ge=1)] = 10
     source: bool = True
     max_future_share: Annotated[float, Field(gt=0, le=1)] = 0.7
+    max_attribute_auc: Annotated[float, Field(gt=0.5, le=1)] = 0.85
     shift_days: PositiveDays = 7
     max_shift_loss: Annotated[float, Field(gt=0, le=0.5)] = 0.15
     model: ModelSettings
@@ -227,3 +229,8 @@ class ChurnSettings(Problem):
     paths: PathSettings
     tracking: TrackingSettings
     engine: EngineSettings
+
+    @property
+    def max_certainty(self) -> float:
+        """Share of a group that may leave at most; 1 where silence is the outcome, which long silence tells surely."""
+        return 1.0 if self.label.kind == "inactivity" else self.evaluation.max_certainty

@@ -19,7 +19,14 @@ from churn.integrations.frames import to_frame
 from churn.integrations.rebuilds import Rebuilds
 from churn.modeling.experiment import build_folds
 from churn.modeling.fit import Candidate
-from churn.modeling.foresight import EVENTUALLY, OUTCOME, Suspect, find_future_suspects, find_outcome_suspects
+from churn.modeling.foresight import (
+    EVENTUALLY,
+    OUTCOME,
+    Suspect,
+    find_certain_suspects,
+    find_future_suspects,
+    find_outcome_suspects,
+)
 from churn.modeling.shift import ShiftTest, run_shift_test
 from churn.snapshots.coverage import measure_coverage
 from churn.snapshots.grid import grid_table
@@ -48,15 +55,35 @@ def raise_alarms(
         The estimator of the shift test.
     """
     labels = _Labels(tables, rebuilds, settings)
-    normal, limit = rebuilds.normal, settings.evaluation.max_single_feature_auc
-    rows = labels.rows(settings.windows)
-    suspects = find_outcome_suspects(rows, normal.catalog, OUTCOME, limit)
-    first = rebuilds.dates[0]
-    later = labels.eventual(first)
-    suspects += find_outcome_suspects(later, normal.catalog, EVENTUALLY, limit)
-    suspects += _overwritten(tables, rebuilds, settings, first)
+    normal, rows, first = rebuilds.normal, labels.rows(settings.windows), rebuilds.dates[0]
+    eventual = labels.eventual(first)
+    suspects = find_knowing(rows, eventual, normal.catalog, settings)
+    suspects += _overwritten(tables, rebuilds, settings, first, eventual)
     shift, note = _shift(labels, rows, normal.catalog, settings, candidate)
     return Alarms(tuple({s.feature: s for s in reversed(suspects)}.values()), shift, (note,) if note else ())
+
+
+def find_knowing(
+    rows: pd.DataFrame, eventual: pd.DataFrame, catalog: Catalog, settings: ChurnSettings
+) -> list[Suspect]:
+    """Return the features that know who leaves in the outcome window, or at any time later: of all, or of some.
+
+    Parameters
+    ----------
+    rows
+        Rows of all dates, labelled by the outcome window.
+    eventual
+        Rows of one date, labelled by whether the customer leaves at any time later.
+    """
+    limit, surest = settings.evaluation.max_single_feature_auc, settings.max_certainty
+    return [
+        suspect
+        for labelled, knows in ((rows, OUTCOME), (eventual, EVENTUALLY))
+        for suspect in (
+            *find_outcome_suspects(labelled, catalog, knows, limit),
+            *find_certain_suspects(labelled, catalog, knows, surest),
+        )
+    ]
 
 
 class _Labels:
@@ -87,9 +114,9 @@ class _Labels:
 
 
 def _overwritten(
-    tables: Mapping[str, ir.Table], rebuilds: Rebuilds, settings: ChurnSettings, day: date
+    tables: Mapping[str, ir.Table], rebuilds: Rebuilds, settings: ChurnSettings, day: date, eventual: pd.DataFrame
 ) -> list[Suspect]:
-    """Return the attributes without versions that move with facts after the date."""
+    """Return the attributes without versions that move with facts after the date, or tell who will ever leave."""
     if "valid_from" in tables["customers"].columns:
         return []
     columns = attribute_columns(settings.source.attributes_of("category", "number")).values()
@@ -100,7 +127,9 @@ def _overwritten(
     past, future = ([c for c in around.columns if c.startswith(prefix)] for prefix in (PAST, FUTURE))
     known = [name for name in numbers if name not in columns]
     attributes = [name for name in numbers if name in columns]
-    return find_future_suspects(rows, attributes, [*known, *past], future, settings.audit.max_future_share)
+    moving = find_future_suspects(rows, attributes, [*known, *past], future, settings.audit.max_future_share)
+    profile = Catalog(feature for feature in normal.catalog.features if feature.name in columns)
+    return [*moving, *find_outcome_suspects(eventual, profile, EVENTUALLY, settings.audit.max_attribute_auc)]
 
 
 def _shift(

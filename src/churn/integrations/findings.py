@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -86,11 +87,8 @@ class Findings:
         """Return the error that ends a failed audit."""
         problems = self.problems()
         shown = "\n  - ".join(problems[: self.limits.max_shown])
-        more = (
-            f"\n  - ... and {len(problems) - self.limits.max_shown} more"
-            if len(problems) > self.limits.max_shown
-            else ""
-        )
+        rest = dict.fromkeys(re.split(r": | knows ", line)[0] for line in problems[self.limits.max_shown :])
+        more = f"\n  - ... and {len(problems) - self.limits.max_shown} more: {', '.join(rest)}" if rest else ""
         is_proven = len(self.differences) > 0
         error = DataRefused(
             f"{len(problems)} finding{'' if len(problems) == 1 else 's'}:\n  - {shown}{more}\n"

@@ -13,8 +13,9 @@ from churn.core.problem import Problem
 from churn.core.settings import ChurnSettings
 from churn.features.catalog import Catalog
 from churn.modeling.bundle import Bundle
+from churn.modeling.certainty import find_certain_groups
 from churn.modeling.fit import Candidate, fit_bundle, recency_rule, require_outcomes
-from churn.modeling.leaks import raise_leak_alarm, single_feature_aucs
+from churn.modeling.leaks import even_part, raise_certainty_alarm, raise_leak_alarm, single_feature_aucs
 from churn.snapshots.sampling import WEIGHT
 from churn.snapshots.splits import Fold, customer_folds, rolling_folds, split_dates, temporal_fold
 
@@ -69,8 +70,10 @@ def run_experiment(
     """
     folds = [_without_idle_rows(fold, settings) for fold in build_folds(matrix, settings)]
     require_outcomes(matrix, folds, settings.evaluation.min_positives)
-    aucs = single_feature_aucs(matrix.loc[folds[0].fit], catalog)
+    rows, surest = matrix.loc[folds[0].fit], settings.max_certainty
+    aucs = single_feature_aucs(rows, catalog)
     raise_leak_alarm(aucs, settings.evaluation.max_single_feature_auc)
+    raise_certainty_alarm(find_certain_groups(even_part(rows), catalog, surest), surest)
     problem = describe_problem(settings, features)
     candidates = line_up(model, baseline, catalog, settings)
     scored = [score_fold(matrix, fold, candidates, catalog, settings, problem) for fold in folds]

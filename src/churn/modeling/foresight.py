@@ -14,9 +14,10 @@ import numpy as np
 import pandas as pd
 
 from churn.features.catalog import Catalog
+from churn.modeling.certainty import find_certain_groups
 from churn.modeling.encoding import signed_log1p
 from churn.modeling.fit import TARGET
-from churn.modeling.leaks import single_feature_aucs
+from churn.modeling.leaks import even_part, single_feature_aucs
 
 LEAST_ROWS = 50
 OUTCOME, EVENTUALLY, FUTURE = "outcome", "leaving at any time later", "facts yet to come"
@@ -47,6 +48,18 @@ def find_outcome_suspects(rows: pd.DataFrame, catalog: Catalog, knows: str, limi
     aucs = single_feature_aucs(rows, catalog) if rows[TARGET].nunique() == 2 else {}
     ranked = sorted(aucs.items(), key=lambda item: -item[1])
     return [Suspect(name, knows, auc, limit) for name, auc in ranked if auc > limit]
+
+
+def find_certain_suspects(rows: pd.DataFrame, catalog: Catalog, knows: str, limit: float) -> list[Suspect]:
+    """Return the features that know an outcome of some rows for certain, the largest group first.
+
+    The measure is the share of the group that leaves at least.
+    """
+    groups = find_certain_groups(even_part(rows), catalog, limit) if rows[TARGET].nunique() == 2 else []
+    return [
+        Suspect(g.feature, f"{knows} of some: {g.left:,} of {g.rows:,} with {g.values} left", g.share, limit)
+        for g in groups
+    ]
 
 
 def find_future_suspects(

@@ -1,4 +1,4 @@
-"""The leak alarm: features that alone know the outcome too well."""
+"""The leak alarms of training: features that alone know the outcome too well, and models that do."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pandas as pd
 
 from churn.core.errors import DataRefused
 from churn.features.catalog import Catalog
+from churn.modeling.certainty import CertainGroup
 from churn.modeling.fit import TARGET
 
 LEAST_ROWS_PER_CATEGORY = 50
@@ -21,7 +22,7 @@ def single_feature_aucs(rows: pd.DataFrame, catalog: Catalog) -> dict[str, float
     Missing values form a group of their own at the low end; categories are ranked by their churn rate. Of many rows
     an even part is enough for an alarm.
     """
-    rows = _even_part(rows)
+    rows = even_part(rows)
     target = rows[TARGET].to_numpy(dtype=bool)
     return {
         feature.name: _auc(_as_numbers(rows[feature.name], target, feature.kind), target)
@@ -31,7 +32,7 @@ def single_feature_aucs(rows: pd.DataFrame, catalog: Catalog) -> dict[str, float
 
 def known_value_aucs(rows: pd.DataFrame, catalog: Catalog) -> dict[str, float]:
     """Return for each number its AUC over the rows in which it is known: above one half where more of it leaves."""
-    rows, aucs = _even_part(rows), {}
+    rows, aucs = even_part(rows), {}
     target = rows[TARGET].to_numpy(dtype=bool)
     for feature in catalog.features:
         if feature.kind == "number":
@@ -40,7 +41,8 @@ def known_value_aucs(rows: pd.DataFrame, catalog: Catalog) -> dict[str, float]:
     return aucs
 
 
-def _even_part(rows: pd.DataFrame) -> pd.DataFrame:
+def even_part(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return as many of the rows as an alarm needs, evenly spaced."""
     return rows.iloc[:: -(-len(rows) // ENOUGH_ROWS) or 1]
 
 
@@ -60,6 +62,24 @@ def raise_leak_alarm(aucs: dict[str, float], limit: float) -> None:
             code="suspected_leak",
             remedy="A column that exists because they left is a leak: leave it out of the mapping. "
             "If it is honest, raise evaluation.max_single_feature_auc and say why",
+        )
+
+
+def raise_certainty_alarm(groups: Sequence[CertainGroup], limit: float) -> None:
+    """Refuse to train when a feature tells of some customers for certain that they leave.
+
+    Raises
+    ------
+    DataRefused
+        Naming the features, the largest group first.
+    """
+    if groups:
+        listed = ", ".join(f"{g.feature} ({g.left:,} of {g.rows:,} with {g.values} left)" for g in groups[:5])
+        raise DataRefused(
+            f"{len(groups)} features tell of some customers that surely more than {limit:.0%} of them leave: {listed}",
+            code="suspected_leak",
+            remedy="A value that is written because they left is a leak: leave it out of the mapping. "
+            "If it is honest, raise evaluation.max_certainty and say why",
         )
 
 

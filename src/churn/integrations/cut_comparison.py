@@ -1,0 +1,133 @@
+"""What the SELECTs of a source yield of the whole inputs and of the cut ones, compared row by row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+
+import pandas as pd
+
+from churn.auditing.differences import COLUMNS
+from churn.auditing.known import PLANNED, later_times
+from churn.core.contract import CONTRACT, TableContract
+from churn.integrations.engine import Engine, identifier, quoted
+from churn.integrations.input_times import columns_of
+from churn.staging.typing import HAPPENED
+
+CHECK = "source without the future"
+ROW = "(row)"
+WHOLE, CUT = "whole_", "cut_"
+LABEL = "churned"
+"""Of a ready table: it lies after its date, and nothing else may."""
+
+
+@dataclass(frozen=True)
+class Claims:
+    """SQL for what a row of a SELECT says lies before the date.
+
+    Times that need no zone are taken at their word where the SELECT leaves them so (`is_exact`); of others only what
+    lies before by more than any time zone counts.
+    """
+
+    as_of: date
+    kinds: Mapping[str, str]
+    is_exact: bool
+    lag_hours: int
+
+    def has_come(self, name: str) -> str:
+        """Return SQL that is true where a time of the row, if there is one, lies before the date."""
+        return f"coalesce({self._is_before(name, 0)}, true)"
+
+    def was_known(self, name: str) -> str:
+        """Return SQL that is true where a time lies before the date by more than the lag the source declares."""
+        return self._is_before(name, self.lag_hours)
+
+    def _is_before(self, name: str, lag_hours: int) -> str:
+        column = f"w.{identifier(name)}"
+        if self.is_exact and "TIME ZONE" in self.kinds[name]:
+            return f"{column} < TIMESTAMPTZ '{self.as_of} 00:00:00+00' - INTERVAL {lag_hours} HOUR"
+        return f"TRY_CAST(left({column}::VARCHAR, 10) AS DATE) < DATE '{self.as_of}' - {1 + -(-lag_hours // 24)}"
+
+
+def key_of(contract: TableContract, there: Mapping[str, str]) -> list[str]:
+    """Return the columns that tell rows apart: the key where it is there, else everything but numbers."""
+    key = [name for name in contract.key if name in there]
+    return key or [c.name for c in contract.columns if c.name in there and c.kind != "number"]
+
+
+def compare_results(
+    engine: Engine, contract: TableContract, as_of: date, lag_hours: int, is_exact: bool
+) -> pd.DataFrame:
+    """Return the values and rows of a table that are other in `whole_<table>` than in `cut_<table>`.
+
+    Compared is what the rows of the whole say lies before the date. Where no key tells rows apart, nothing is.
+    """
+    table = contract.name
+    there = columns_of(engine, f"{WHOLE}{table}")
+    key, claims = key_of(contract, there), Claims(as_of, there, is_exact, lag_hours)
+    if not key:
+        return pd.DataFrame(columns=COLUMNS)
+    past = _is_past(contract, there, claims)
+    on = " AND ".join(f"w.{identifier(k)} IS NOT DISTINCT FROM c.{identifier(k)}" for k in key)
+    shown = f"concat_ws(' | ', {', '.join(f'w.{identifier(k)}::VARCHAR' for k in key)})"
+    parts = [
+        f"SELECT '{quoted(n)}', {shown}, w.{identifier(n)}::VARCHAR, c.{identifier(n)}::VARCHAR "
+        f"FROM {WHOLE}{table} w JOIN {CUT}{table} c ON {on} WHERE {past} AND {when} AND {differs(n)}"
+        for n, when in _compared(contract, there, key, claims).items()
+    ]
+    if contract.duplicates == "refuse":  # of repeated rows one may lie on either side of the date
+        parts.append(
+            f"SELECT '{ROW}', {shown}, 'left out', 'there' FROM {CUT}{table} w ANTI JOIN {WHOLE}{table} c ON {on} "
+            f"WHERE {past}"
+        )
+    if table in HAPPENED:  # made of nothing that had come by then; of plans, only the end may be on record
+        parts.append(
+            f"SELECT '{ROW}', {shown}, 'there', 'not yet' FROM {WHOLE}{table} w ANTI JOIN {CUT}{table} c ON {on} "
+            f"WHERE {past} AND {claims.was_known(contract.time)}"
+        )
+    rows = [row for part in parts for row in engine.run(f"{part} ORDER BY 2")]
+    found = pd.DataFrame(rows, columns=["feature", "customer_id", "value", "other_value"])
+    found["feature"] = f"{table}." + found["feature"]
+    return found.assign(check=CHECK, as_of_date=pd.Timestamp(as_of))[COLUMNS]
+
+
+def _is_past(contract: TableContract, there: Mapping[str, str], claims: Claims) -> str:
+    """Return SQL that is true for rows that say they lie before the date and were known by then."""
+    keys = [f"w.{identifier(name)} IS NOT NULL" for name in contract.key if name in there and name != "valid_from"]
+    times = [claims.has_come(name) for name in (contract.time, "known_at", "valid_from") if name in there]
+    past = " AND ".join([*keys, *times])
+    if contract.name in CONTRACT and contract.name != "customers" and "customer_id" in there:
+        # facts of customers yet to come are nobody's
+        past += f" AND w.customer_id IN (SELECT customer_id FROM {CUT}customers)"
+    return past
+
+
+def _compared(
+    contract: TableContract, there: Mapping[str, str], key: list[str], claims: Claims
+) -> dict[str, str]:  # fmt: skip
+    """Return the columns to compare, each with SQL that says of which rows.
+
+    Times that happen, and the values that arrive with them, count where they say they have come; plans always do.
+    """
+    happened = later_times(contract.name, list(there)) if contract.name in CONTRACT else {}
+    arriving = {value: time for time, values in happened.items() for value in values}
+    whens = {}
+    for column in contract.columns:
+        name = column.name
+        if name not in there or name in key or name in (LABEL, "known_at", "valid_from"):
+            continue
+        time = name if name in happened else arriving.get(name)
+        if time is not None and time in there:
+            whens[name] = f"w.{identifier(time)} IS NOT NULL AND {claims.has_come(time)}"
+        elif column.kind != "time" or name in (contract.time, *PLANNED.get(contract.name, ())):
+            whens[name] = "true"
+    return whens
+
+
+def differs(name: str) -> str:
+    """Return SQL that is true where a column is another in `w` than in `c`, by more than the order of a sum."""
+    w, c = f"w.{identifier(name)}", f"c.{identifier(name)}"
+    numbers = f"TRY_CAST({w}::VARCHAR AS DOUBLE)", f"TRY_CAST({c}::VARCHAR AS DOUBLE)"
+    is_close = f"coalesce(abs({numbers[0]} - {numbers[1]}) <= 1e-9 * greatest(1, abs({numbers[0]})), false)"
+    return f"{w}::VARCHAR IS DISTINCT FROM {c}::VARCHAR AND NOT {is_close}"

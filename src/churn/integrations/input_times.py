@@ -1,0 +1,90 @@
+"""Which columns of a raw input hold points in time, and the SQL that reads each of them as the source's SELECTs do."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+
+from churn.integrations.engine import Engine, identifier, quoted
+
+SAMPLE = 5000
+_ISO = r"^\d{4}-\d{2}-\d{2}([Tt ]\d{2}:\d{2}.*)?$"
+_OFFSET = r":\d{2}.*([Zz]|UTC|[+-]\d{2}(:?\d{2})?)$"
+_FORMAT = re.compile(r"'([^']*%[Yy][^']*)'")
+_EPOCH = re.compile(r"\b(epoch_ms|to_timestamp)\s*\(\s*(?:CAST\s*\(\s*)?(?:\w+\.)?\"?(\w+)", re.IGNORECASE)
+_WHOLE = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "U")
+
+
+@dataclass(frozen=True)
+class TimeColumn:
+    """A column of times: SQL that reads them as local ones, as instants, or as whichever a text says it is."""
+
+    name: str
+    local: str | None = None
+    instant: str | None = None
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether the column says by itself which instant is meant, in no need of a time zone."""
+        return self.local is None
+
+    def has_come(self, zone: str, as_of: date) -> str:
+        """Return SQL that is true for times before midnight UTC; local times are compared in their own zone."""
+        midnight = f"TIMESTAMPTZ '{as_of} 00:00:00+00'"
+        local = f"{self.local} < timezone('{quoted(zone)}', {midnight})"
+        instant = f"{self.instant} < {midnight}"
+        if self.local is None or self.instant is None:
+            come = instant if self.local is None else local
+        else:
+            come = f"CASE WHEN regexp_matches({identifier(self.name)}, '{_OFFSET}') THEN {instant} ELSE {local} END"
+        return f"coalesce({come}, false)"
+
+
+def find_times(engine: Engine, relation: str, selects: Iterable[str]) -> dict[str, TimeColumn]:
+    """Return the columns of an input that hold points in time.
+
+    Text and whole numbers count where all of a sample read as times: in ISO 8601, in a format that the SELECTs read
+    with `strptime`, or where they read the column as seconds or milliseconds.
+    """
+    kinds, written = columns_of(engine, relation), " ".join(selects)
+    found = {name: _typed(name, kind) for name, kind in kinds.items() if kind.startswith(("DATE", "TIMESTAMP"))}
+    candidates = {n: list(_readers(n, k, written)) for n, k in kinds.items() if n not in found}
+    tests = [(name, reader, test) for name, readers in candidates.items() for reader, test in readers]
+    if tests:
+        sample = f"(FROM {relation} LIMIT {SAMPLE})"
+        passed = engine.run(f"SELECT {', '.join(test for _, _, test in tests)} FROM {sample}")[0]
+        for (name, reader, _), is_time in zip(tests, passed, strict=True):
+            if is_time:
+                found.setdefault(name, reader)
+    return {name: found[name] for name in kinds if name in found}
+
+
+def columns_of(engine: Engine, relation: str) -> dict[str, str]:
+    """Return the columns of a relation with their types."""
+    return {row[0]: row[1] for row in engine.run(f"DESCRIBE SELECT * FROM {relation}")}
+
+
+def _typed(name: str, kind: str) -> TimeColumn:
+    if "TIME ZONE" in kind:
+        return TimeColumn(name, instant=identifier(name))
+    return TimeColumn(name, local=f"TRY_CAST({identifier(name)} AS TIMESTAMP)")
+
+
+def _readers(name: str, kind: str, written: str) -> Iterable[tuple[TimeColumn, str]]:
+    """Return what a column of text or whole numbers may be read by, each with SQL that tells whether it fits."""
+    column = identifier(name)
+    text = f"nullif(trim({column}::VARCHAR), '')"
+    if kind == "VARCHAR":
+        both = TimeColumn(name, f"TRY_CAST({column} AS TIMESTAMP)", f"TRY_CAST({column} AS TIMESTAMPTZ)")
+        yield both, f"coalesce(bool_and(regexp_matches({text}, '{_ISO}')), false)"
+    if kind != "VARCHAR" and not kind.startswith(_WHOLE):
+        return
+    read = [f"TRY_STRPTIME({text}, '{f}')" for f in dict.fromkeys(_FORMAT.findall(written)) if "%z" not in f]
+    units: Mapping[str, str] = {found: call.lower() for call, found in _EPOCH.findall(written)}
+    if name in units:
+        kind_of = "BIGINT" if units[name] == "epoch_ms" else "DOUBLE"
+        read.append(f"timezone('UTC', {units[name]}(TRY_CAST({column} AS {kind_of}))::TIMESTAMPTZ)")
+    for reader in read:
+        yield TimeColumn(name, local=reader), f"count({text}) > 0 AND count({text}) = count({reader})"

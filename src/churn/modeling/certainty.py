@@ -1,0 +1,93 @@
+"""The alarm for features that know the outcome of some: a group of rows of whom nearly everybody left.
+
+A column that is filled in for a third of those who left ranks all of them poorly, and these it knows for certain. No
+honest feature does: of those whose payments failed four times over, two or three in ten stay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from churn.features.catalog import Catalog, Feature
+from churn.modeling.fit import TARGET
+
+CONFIDENCE = 2.576
+"""Standard deviations of the lower bound: one honest group in two hundred is above its own rate by chance."""
+LEAST_ODDS_RATIO = 30.0
+"""Of leaving in the group to leaving outside; where nearly everybody leaves, a group of leavers is nothing special."""
+
+
+@dataclass(frozen=True)
+class CertainGroup:
+    """Rows with one kind of value of a feature: how many there are, how many left, at least what share does."""
+
+    feature: str
+    values: str
+    rows: int
+    left: int
+    share: float
+
+
+def find_certain_groups(rows: pd.DataFrame, catalog: Catalog, limit: float) -> list[CertainGroup]:
+    """Return for each feature the group that leaves most surely, where that is above a limit; the largest first.
+
+    Groups are the rows without a value, those of one category, and those of a number from some value up or down. The
+    share is the lower end of its interval, so that a handful of rows is never certain.
+
+    References
+    ----------
+    Wilson (1927), Probable inference, the law of succession, and statistical inference, JASA 22.
+    """
+    target = rows[TARGET].to_numpy(dtype=bool)
+    surest = [
+        max(groups, key=lambda group: group.share)
+        for feature in catalog.features
+        if feature.kind != "text" and (groups := list(_groups_of(rows[feature.name], target, feature)))
+    ]
+    certain = [g for g in surest if g.share > limit and _odds_ratio(g, target) > LEAST_ODDS_RATIO]
+    return sorted(certain, key=lambda group: -group.left)
+
+
+def _groups_of(values: pd.Series, target: np.ndarray, feature: Feature) -> Iterator[CertainGroup]:
+    is_known = values.notna().to_numpy()
+    counts = [("no value", int((~is_known).sum()), int(target[~is_known].sum()))]
+    known, left = values[is_known], target[is_known]
+    if feature.kind == "number":
+        numbers = known.to_numpy(dtype=float)
+        counts += [*_tail(numbers, left, 1), *_tail(numbers, left, -1)]
+    else:
+        by_level = pd.Series(left).groupby(known.astype(str).to_numpy()).agg(["size", "sum"])
+        counts += [(f"'{level}'", int(n), int(k)) for level, n, k in by_level.itertuples()]
+    for values_text, n, k in counts:
+        if n:
+            yield CertainGroup(feature.name, values_text, n, k, float(_lower_bound(np.array(k), np.array(n))))
+
+
+def _tail(numbers: np.ndarray, left: np.ndarray, sign: int) -> list[tuple[str, int, int]]:
+    """Return the surest part of the numbers from some value up (sign 1) or down (-1), all of a value at once."""
+    if not len(numbers):
+        return []
+    order = np.argsort(-sign * numbers, kind="stable")
+    ranked, positives = numbers[order], np.cumsum(left[order])
+    ends = np.flatnonzero(np.append(np.diff(ranked) != 0, True))
+    bounds = _lower_bound(positives[ends], ends + 1)
+    best = ends[int(np.argmax(bounds))]
+    return [(f"{ranked[best]:.6g} or {'more' if sign > 0 else 'less'}", int(best) + 1, int(positives[best]))]
+
+
+def _lower_bound(left: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Return the lower end of Wilson's interval for a share."""
+    share, spread = left / rows, CONFIDENCE**2 / rows
+    lowest = (share + spread / 2 - np.sqrt(spread * (share * (1 - share) + spread / 4))) / (1 + spread)
+    return np.asarray(lowest)
+
+
+def _odds_ratio(group: CertainGroup, target: np.ndarray) -> float:
+    left, rows = int(target.sum()) - group.left, len(target) - group.rows
+    stayed = rows - left
+    inside = group.share / (1 - group.share)
+    return inside * stayed / left if left else float("inf")

@@ -1,0 +1,143 @@
+"""A company of 60 customers with one ticket and one contract each; half of what happens, happens after the cut."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from churn.core.source import InputSettings
+from churn.integrations.engine import Engine, open_engine
+from churn.integrations.source_cuts import SourceCut, cut_source
+from tests.builders import ENGINE, make_source, select_all
+
+CUT = date(2024, 3, 1)
+RAW = {
+    "customers": "SELECT 'C' || i AS customer_id, TIMESTAMPTZ '2024-01-01 00:00:00+00' AS signed_up_at, "
+    "CASE WHEN i % 3 = 0 THEN signed_up_at + to_days(i) END AS closed_at, "
+    "CASE WHEN i % 3 = 0 THEN 'price' END AS close_reason, i % 4 AS size FROM range(1, 121) t(i)",
+    "subscriptions": "SELECT 'S' || i AS subscription_id, 'C' || i AS customer_id, 'basic' AS plan, "
+    "TIMESTAMPTZ '2024-01-01 00:00:00+00' AS started_at, CASE WHEN i % 3 = 0 THEN started_at + to_days(i) END AS "
+    "ended_at, CASE WHEN i % 2 = 0 THEN started_at + to_days(2 * i) END AS trial_over FROM range(1, 121) t(i)",
+    "tickets": "SELECT 'T' || i AS ticket_id, 'C' || i AS customer_id, TIMESTAMPTZ '2024-01-01 08:00:00+00' "
+    "+ to_days(i) AS opened_at, CASE WHEN i % 4 > 0 THEN opened_at + to_days(30) END AS resolved_at, "
+    "CASE WHEN i % 4 > 0 THEN 'solved' ELSE 'open' END AS status, CASE WHEN i % 4 > 0 THEN i % 5 END AS csat, "
+    "opened_at + CASE WHEN i % 10 = 9 THEN INTERVAL 12 DAY ELSE INTERVAL 1 HOUR END AS loaded_at "
+    "FROM range(1, 121) t(i)",
+}  # fmt: skip
+UNMAPPED = "SELECT * EXCLUDE (loaded_at) FROM tickets_raw"
+PLAIN = "SELECT * EXCLUDE (loaded_at), loaded_at AS known_at FROM tickets_raw"
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[Engine]:
+    with open_engine(ENGINE) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def raw(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("raw")
+    for name, select in RAW.items():
+        engine.run(f"COPY ({select}) TO '{folder / name}.parquet' (FORMAT parquet)")
+    return folder
+
+
+class Audited:
+    """The source cut of the company with some SELECTs of its own."""
+
+    def __init__(self, engine: Engine, raw: Path, **files: Path) -> None:
+        self.engine, self.raw, self.files = engine, raw, {name: raw / f"{name}.parquet" for name in RAW} | files
+
+    def cut(self, attributes: tuple[str, ...] = (), **tables: str) -> SourceCut:
+        changes: dict[str, Any] = {
+            "inputs": {f"{name}_raw": InputSettings(path=str(path)) for name, path in self.files.items()},
+            "tables": {**select_all("customers", "subscriptions"), "tickets": PLAIN, **tables},
+            "attributes": dict.fromkeys(attributes, "category"),
+        }
+        return cut_source(self.engine, make_source(**changes), CUT)
+
+    def named(self, attributes: tuple[str, ...] = (), **tables: str) -> set[str]:
+        return set(self.cut(attributes, **tables).differences["feature"])
+
+
+@pytest.fixture
+def audited(engine: Engine, raw: Path) -> Audited:
+    return Audited(engine, raw)
+
+
+def test_the_company_as_it_is_passes(audited: Audited) -> None:
+    assert audited.named(("size",)) == set()
+
+
+def test_a_value_that_came_with_a_time_is_not_there_before_it(audited: Audited) -> None:
+    found = audited.cut(("close_reason",)).differences
+    assert set(found["feature"]) == {"customers.close_reason"}
+    assert set(found["value"]) == {"price"} and found["other_value"].isna().all()
+    assert "C60" in set(found["customer_id"]), "it closes on the sixtieth day, at the instant itself"
+    assert "C57" not in set(found["customer_id"]), "it closed before"
+
+
+def test_a_status_is_as_it_was_before_its_time(audited: Audited) -> None:
+    found = audited.cut(tickets=PLAIN.replace("*", "status AS priority, *")).differences
+    assert set(found["feature"]) == {"tickets.priority"}
+    assert set(zip(found["value"], found["other_value"], strict=True)) == {("solved", "open")}
+
+
+def test_a_select_may_filter_and_mask_by_such_a_status(audited: Audited) -> None:
+    masked = PLAIN.replace(
+        "*", "CASE WHEN status = 'solved' THEN resolved_at END AS resolved_at, * EXCLUDE (resolved_at)", 1
+    )
+    masked = masked.replace("(resolved_at) EXCLUDE (loaded_at)", "(resolved_at, loaded_at)")
+    assert audited.named(tickets=f"{masked} WHERE status IN ('open', 'solved')") == set()
+
+
+def test_an_answer_dated_before_it_was_given_is_named(audited: Audited) -> None:
+    assert audited.named(tickets=PLAIN.replace("*", "opened_at AS csat_at, *")) == {"tickets.csat"}
+
+
+def test_a_time_computed_from_one_to_come_is_named(audited: Audited) -> None:
+    early = "SELECT * REPLACE (ended_at - INTERVAL 20 DAY AS ended_at) FROM subscriptions_raw"
+    assert audited.named(subscriptions=early) == {"subscriptions.ended_at"}
+    asked = "SELECT *, ended_at - INTERVAL 20 DAY AS cancel_requested_at FROM subscriptions_raw"
+    assert audited.named(subscriptions=asked) == {"subscriptions.cancel_requested_at"}
+
+
+def test_a_plan_under_a_name_of_its_own_is_known_before_its_time(audited: Audited) -> None:
+    trial = "SELECT *, trial_over AS trial_ends_at FROM subscriptions_raw"
+    assert audited.named(subscriptions=trial) == set()
+
+
+def test_a_plan_taken_from_what_happens_later_is_named(audited: Audited) -> None:
+    trial = "SELECT *, least(trial_over, ended_at) AS trial_ends_at FROM subscriptions_raw"
+    assert audited.named(subscriptions=trial) == {"subscriptions.trial_ends_at"}
+
+
+def test_facts_that_were_loaded_days_later_are_named_unless_that_is_mapped(audited: Audited) -> None:
+    found = audited.cut(tickets=UNMAPPED).differences
+    assert set(found["feature"]) == {"tickets.(row)"}
+    assert list(found["customer_id"]) == ["T49", "T59"]
+
+
+def test_the_time_of_an_export_says_nothing_of_when_facts_were_known(audited: Audited, tmp_path: Path) -> None:
+    export = "* REPLACE (TIMESTAMPTZ '2024-07-01 00:00:00+00' AS loaded_at)"
+    whole = audited.raw / "tickets.parquet"
+    audited.engine.run(f"COPY (SELECT {export} FROM '{whole}') TO '{tmp_path}/tickets.parquet' (FORMAT parquet)")
+    moved = Audited(audited.engine, audited.raw, tickets=tmp_path / "tickets.parquet")
+    assert moved.named(tickets=UNMAPPED) == set()
+
+
+def test_hours_count_where_every_time_names_its_instant(audited: Audited) -> None:
+    earlier = PLAIN.replace("(loaded_at)", "(loaded_at) REPLACE (opened_at - INTERVAL 9 HOUR AS opened_at)")
+    found = audited.cut(tickets=earlier.replace("loaded_at AS", "opened_at - INTERVAL 9 HOUR AS")).differences
+    assert set(found["feature"]) == {"tickets.(row)"}
+    assert "T60" in set(found["customer_id"]), "it is opened at eight on the morning of the cut"
+
+
+def test_hours_may_be_those_of_a_time_zone_where_times_name_none(audited: Audited) -> None:
+    local = "(loaded_at) REPLACE (opened_at::TIMESTAMP - INTERVAL 9 HOUR AS opened_at)"
+    found = audited.cut(tickets=UNMAPPED.replace("(loaded_at)", local)).differences
+    assert list(found["customer_id"]) == ["T49", "T59"], "loaded late, as ever"
