@@ -249,7 +249,10 @@ class TestLeaksInTheSource:
         ("change", "feature"),
         [
             ("value / avg(value) OVER () AS value", "events.value"),
-            ("occurred_at - INTERVAL 7 DAY AS occurred_at", "events.(row)"),
+            (
+                "occurred_at - INTERVAL 7 DAY AS occurred_at, known_at - INTERVAL 7 DAY AS known_at",
+                "events.(row)",
+            ),
         ],
     )
     def test_events_that_take_from_later_ones_are_named_with_a_key_or_without(

@@ -64,7 +64,11 @@ class AttributeSettings(WordedSettings):
 
 
 class InputSettings(StrictSettings):
-    """One raw input: files (`path` or glob) or a database table (`connection_env`, `table`)."""
+    """One raw input: files (`path` or glob) or a database table (`connection_env`, `table`).
+
+    `times` says of columns that are no times by themselves (days since a beginning) by which SQL they become one, over
+    this and other inputs by their names; the audit cuts by them.
+    """
 
     path: str | None = None
     format: Literal["csv", "parquet"] | None = None
@@ -73,6 +77,7 @@ class InputSettings(StrictSettings):
     strip_nul: bool = False
     connection_env: str | None = None
     table: str | None = None
+    times: dict[str, str] = {}
 
     @model_validator(mode="after")
     def _known_encoding(self) -> InputSettings:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from types import MappingProxyType
 
 from churn.integrations.engine import Engine, identifier, quoted
 
@@ -42,14 +43,18 @@ class TimeColumn:
         return f"coalesce({come}, false)"
 
 
-def find_times(engine: Engine, relation: str, selects: Iterable[str]) -> dict[str, TimeColumn]:
+def find_times(
+    engine: Engine, relation: str, selects: Iterable[str], stated: Mapping[str, str] = MappingProxyType({})
+) -> dict[str, TimeColumn]:
     """Return the columns of an input that hold points in time.
 
     Text and whole numbers count where all of a sample read as times: in ISO 8601, in a format that the SELECTs read
-    with `strptime`, or where they read the column as seconds or milliseconds.
+    with `strptime`, or where they read the column as seconds or milliseconds. Of others it is `stated` by which SQL
+    they become times.
     """
     kinds, written = columns_of(engine, relation), " ".join(selects)
     found = {name: _typed(name, kind) for name, kind in kinds.items() if kind.startswith(("DATE", "TIMESTAMP"))}
+    found |= {name: TimeColumn(name, local=f"TRY_CAST(({sql}) AS TIMESTAMP)") for name, sql in stated.items()}
     candidates = {n: list(_readers(n, k, written)) for n, k in kinds.items() if n not in found}
     tests = [(name, reader, test) for name, readers in candidates.items() for reader, test in readers]
     if tests:

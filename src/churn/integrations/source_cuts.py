@@ -62,8 +62,9 @@ def cut_source(engine: Engine, source: SourceSettings, as_of: date) -> SourceCut
     SourceCut
         Differences in the columns of `find_differences`; the feature is `table.column`, `customer_id` the row's key.
     """
-    relations = open_inputs(engine, source)
-    times = {name: find_times(engine, relation, source.tables.values()) for name, relation in relations.items()}
+    opened, selects = open_inputs(engine, source), source.tables.values()
+    relations = {name: f"{relation} AS {identifier(name)}" for name, relation in opened.items()}
+    times = {name: find_times(engine, opened[name], selects, source.inputs[name].times) for name in opened}
     inputs = _Inputs(relations, times, source.time_zone or "UTC")
     keep_results(engine, source, source.tables, WHOLE)
     plans = _find_plans(engine, source, inputs, as_of)

@@ -1,7 +1,7 @@
 """The alarm for features that know the outcome of some: a group of rows of whom nearly everybody left.
 
 A column that is filled in for a third of those who left ranks all of them poorly, and these it knows for certain. No
-honest feature does: of those whose payments failed four times over, two or three in ten stay.
+honest feature does: of those whose payments are three weeks overdue, every third stays.
 """
 
 from __future__ import annotations

@@ -46,6 +46,10 @@ def raw(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+TOTAL = "1.0 / count(*) OVER (PARTITION BY customer)"
+DAYS = {"day": "(SELECT any_value(start) FROM courses c WHERE c.course = clicks.course) + to_days(clicks.day)"}
+
+
 class Audited:
     """The source cut of the company with some SELECTs of its own."""
 
@@ -141,3 +145,32 @@ def test_hours_may_be_those_of_a_time_zone_where_times_name_none(audited: Audite
     local = "(loaded_at) REPLACE (opened_at::TIMESTAMP - INTERVAL 9 HOUR AS opened_at)"
     found = audited.cut(tickets=UNMAPPED.replace("(loaded_at)", local)).differences
     assert list(found["customer_id"]) == ["T49", "T59"], "loaded late, as ever"
+
+
+@pytest.mark.parametrize(
+    ("times", "share", "named"), [(DAYS, "1", set()), (DAYS, TOTAL, {"events.value"}), ({}, TOTAL, set())]
+)
+def test_days_since_a_beginning_are_cut_where_it_is_stated_what_day_they_are(
+    engine: Engine, tmp_path: Path, times: dict[str, str], share: str, named: set[str]
+) -> None:
+    selects = {
+        "courses": "SELECT 'A' AS course, DATE '2024-01-01' AS start",
+        "clicks": "SELECT 'A' AS course, 'C' || i % 9 AS customer, i AS day FROM range(120) t(i)",
+    }
+    for name, select in selects.items():
+        engine.run(f"COPY ({select}) TO '{tmp_path / name}.parquet' (FORMAT parquet)")
+    source = make_source(
+        inputs={
+            "courses": InputSettings(path=str(tmp_path / "courses.parquet")),
+            "clicks": InputSettings(path=str(tmp_path / "clicks.parquet"), times=times),
+        },
+        tables={
+            "customers": "SELECT DISTINCT customer AS customer_id, start AS signed_up_at FROM clicks "
+            "JOIN courses USING (course)",
+            "events": "SELECT customer AS customer_id, start + day::INT AS occurred_at, 'click' AS event_type, "
+            f"{share} AS value FROM clicks JOIN courses USING (course)",
+        },
+    )
+    cut = cut_source(engine, source, CUT)
+    assert set(cut.differences["feature"]) == named
+    assert any("clicks" in note for note in cut.notes) == (not times), "an input that cannot be cut is named"
