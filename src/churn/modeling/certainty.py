@@ -14,6 +14,7 @@ import pandas as pd
 
 from churn.features.catalog import Catalog, Feature
 from churn.modeling.fit import TARGET
+from churn.snapshots.sampling import WEIGHT
 
 CONFIDENCE = 2.576
 """Standard deviations of the lower bound: one honest group in two hundred is above its own rate by chance."""
@@ -36,23 +37,33 @@ def find_certain_groups(rows: pd.DataFrame, catalog: Catalog, limit: float) -> l
     """Return for each feature the group that leaves most surely, where that is above a limit; the largest first.
 
     Groups are the rows without a value, those of one category, and those of a number from some value up or down. The
-    share is the lower end of its interval, so that a handful of rows is never certain.
+    share is the lower end of its interval, so that a handful of rows is never certain, and of a sample that of the rows
+    it stands for.
 
     References
     ----------
     Wilson (1927), Probable inference, the law of succession, and statistical inference, JASA 22.
     """
     target = rows[TARGET].to_numpy(dtype=bool)
+    thinned = _thinned(rows, target)
     surest = [
         max(groups, key=lambda group: group.share)
         for feature in catalog.features
-        if feature.kind != "text" and (groups := list(_groups_of(rows[feature.name], target, feature)))
+        if feature.kind != "text" and (groups := list(_groups_of(rows[feature.name], target, feature, thinned)))
     ]
-    certain = [g for g in surest if g.share > limit and _odds_ratio(g, target) > LEAST_ODDS_RATIO]
+    certain = [g for g in surest if g.share > limit and _odds_ratio(g, target, thinned) > LEAST_ODDS_RATIO]
     return sorted(certain, key=lambda group: -group.left)
 
 
-def _groups_of(values: pd.Series, target: np.ndarray, feature: Feature) -> Iterator[CertainGroup]:
+def _thinned(rows: pd.DataFrame, target: np.ndarray) -> float:
+    """Return how many rows one who stayed stands for, to one who left: 1 where the rows are no sample."""
+    if WEIGHT not in rows or target.all() or not target.any():
+        return 1.0
+    weights = rows[WEIGHT].to_numpy(dtype=float)
+    return float(weights[~target].mean() / weights[target].mean())
+
+
+def _groups_of(values: pd.Series, target: np.ndarray, feature: Feature, thinned: float) -> Iterator[CertainGroup]:
     is_known = values.notna().to_numpy()
     counts = [("no value", int((~is_known).sum()), int(target[~is_known].sum()))]
     known, left = values[is_known], target[is_known]
@@ -64,7 +75,8 @@ def _groups_of(values: pd.Series, target: np.ndarray, feature: Feature) -> Itera
         counts += [(f"'{level}'", int(n), int(k)) for level, n, k in by_level.itertuples()]
     for values_text, n, k in counts:
         if n:
-            yield CertainGroup(feature.name, values_text, n, k, float(_lower_bound(np.array(k), np.array(n))))
+            share = float(_lower_bound(np.array(k), np.array(n)))
+            yield CertainGroup(feature.name, values_text, n, k, share / (share + (1 - share) * thinned))
 
 
 def _tail(numbers: np.ndarray, left: np.ndarray, sign: int) -> list[tuple[str, int, int]]:
@@ -86,8 +98,8 @@ def _lower_bound(left: np.ndarray, rows: np.ndarray) -> np.ndarray:
     return np.asarray(lowest)
 
 
-def _odds_ratio(group: CertainGroup, target: np.ndarray) -> float:
+def _odds_ratio(group: CertainGroup, target: np.ndarray, thinned: float) -> float:
     left, rows = int(target.sum()) - group.left, len(target) - group.rows
-    stayed = rows - left
+    stayed = (rows - left) * thinned
     inside = group.share / (1 - group.share)
     return inside * stayed / left if left else float("inf")

@@ -70,10 +70,10 @@ def run_experiment(
     """
     folds = [_without_idle_rows(fold, settings) for fold in build_folds(matrix, settings)]
     require_outcomes(matrix, folds, settings.evaluation.min_positives)
-    rows, surest = matrix.loc[folds[0].fit], settings.max_certainty
-    aucs = single_feature_aucs(rows, catalog)
+    aucs = single_feature_aucs(matrix.loc[folds[0].fit], catalog)
     raise_leak_alarm(aucs, settings.evaluation.max_single_feature_auc)
-    raise_certainty_alarm(find_certain_groups(even_part(rows), catalog, surest), surest)
+    surest = settings.max_certainty  # asked of all rows: the more there are, the fewer leavers a leak needs to show
+    raise_certainty_alarm(find_certain_groups(even_part(_drawn(matrix)), catalog, surest), surest)
     problem = describe_problem(settings, features)
     candidates = line_up(model, baseline, catalog, settings)
     scored = [score_fold(matrix, fold, candidates, catalog, settings, problem) for fold in folds]
@@ -134,6 +134,10 @@ def within_sample(fold: Fold, matrix: pd.DataFrame) -> Fold:
     is_drawn = matrix[WEIGHT].to_numpy() > 0
     between = None if fold.between is None else fold.between & is_drawn
     return replace(fold, fit=fold.fit & is_drawn, calibrate=fold.calibrate & is_drawn, between=between)
+
+
+def _drawn(matrix: pd.DataFrame) -> pd.DataFrame:
+    return matrix[matrix[WEIGHT] > 0] if WEIGHT in matrix else matrix
 
 
 def describe_problem(settings: ChurnSettings, features: Mapping[str, Any]) -> dict[str, Any]:

@@ -76,7 +76,7 @@ def raise_certainty_alarm(groups: Sequence[CertainGroup], limit: float) -> None:
     if groups:
         listed = ", ".join(f"{g.feature} ({g.left:,} of {g.rows:,} with {g.values} left)" for g in groups[:5])
         raise DataRefused(
-            f"{len(groups)} features tell of some customers that surely more than {limit:.0%} of them leave: {listed}",
+            f"single features tell of some customers that surely more than {limit:.0%} of them leave: {listed}",
             code="suspected_leak",
             remedy="A value that is written because they left is a leak: leave it out of the mapping. "
             "If it is honest, raise evaluation.max_certainty and say why",

@@ -7,6 +7,7 @@ from scipy.stats import binomtest
 
 from churn.features.catalog import Catalog
 from churn.modeling.certainty import CertainGroup, find_certain_groups
+from churn.snapshots.sampling import WEIGHT
 from tests.unit.modeling.toys import make_feature
 
 GENERATOR = np.random.default_rng(0)
@@ -51,6 +52,16 @@ def test_a_handful_of_leavers_is_no_proof() -> None:
 def test_where_nearly_everybody_leaves_a_group_of_leavers_is_nothing_special() -> None:
     most = (np.arange(4000) % 10 > 0).astype(int)
     assert groups(np.where((most == 1) & (np.arange(4000) < 400), 1.0, 0.0), churned=most) == []
+
+
+def test_of_a_sample_the_rows_count_that_it_stands_for() -> None:
+    found = np.where(SOME, 30.0, 0.0)
+    rows = pd.DataFrame({"churned": CHURNED, "x": found, "weight": np.where(CHURNED == 1, 1.0, 10.0)})
+    catalog = Catalog([make_feature("x")])
+    assert find_certain_groups(rows.rename(columns={"weight": WEIGHT}), catalog, 0.9) == []
+    (group,) = find_certain_groups(rows.rename(columns={"weight": WEIGHT}), catalog, 0.5)
+    odds = binomtest(100, 100).proportion_ci(0.99, method="wilson").low
+    assert group.share == pytest.approx(odds / (odds + 10 * (1 - odds)), abs=1e-3)
 
 
 def test_free_text_and_constants_have_no_groups() -> None:

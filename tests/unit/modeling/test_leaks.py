@@ -7,7 +7,8 @@ from sklearn.metrics import roc_auc_score
 
 from churn.core.errors import DataRefused
 from churn.features.catalog import Catalog
-from churn.modeling.leaks import raise_leak_alarm, raise_model_alarm, single_feature_aucs
+from churn.modeling.certainty import CertainGroup
+from churn.modeling.leaks import raise_certainty_alarm, raise_leak_alarm, raise_model_alarm, single_feature_aucs
 from tests.unit.modeling.toys import make_feature
 
 GENERATOR = np.random.default_rng(0)
@@ -69,6 +70,14 @@ class TestAlarm:
             raise_model_alarm(0.981, ["refund", "cancel_reason"], 0.97)
         assert refused.value.code == "suspected_leak"
         assert "AUC 0.981, above 0.97; what contributes most: refund, cancel_reason" in str(refused.value)
+
+    def test_features_that_know_some_for_certain_are_named_with_how_many(self) -> None:
+        raise_certainty_alarm([], 0.9)
+        with pytest.raises(DataRefused) as refused:
+            raise_certainty_alarm([CertainGroup("reason", "'price'", 112, 112, 0.944)], 0.9)
+        assert refused.value.code == "suspected_leak"
+        assert "reason (112 of 112 with 'price' left)" in str(refused.value)
+        assert "raise evaluation.max_certainty and say why" in str(refused.value)
 
     def test_is_silent_at_the_limit(self) -> None:
         raise_leak_alarm({"strong": 0.95}, 0.95)
