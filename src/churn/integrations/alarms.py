@@ -91,7 +91,7 @@ class _Labels:
 
     def __init__(self, tables: Mapping[str, ir.Table], rebuilds: Rebuilds, settings: ChurnSettings) -> None:
         self.tables, self.normal, self.grid, self.settings = tables, rebuilds.normal, rebuilds.grid, settings
-        self.end = measure_coverage(tables, settings.source).end
+        self.end = measure_coverage(tables, settings.source, settings.label.qualifying_events).end
 
     def outcomes(self, windows: WindowSettings) -> pd.Series:
         """Return `churned` (missing where not settled) by customer and date."""

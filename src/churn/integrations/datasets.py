@@ -30,6 +30,7 @@ from churn.snapshots.cohort import EXCLUDED, build_candidates, build_snapshots
 from churn.snapshots.coverage import measure_coverage
 from churn.snapshots.grid import check_as_of_date, choose_as_of_dates, grid_table
 from churn.snapshots.labels import LEFT_OUT, build_labels
+from churn.snapshots.outcomes import Outcome, describe_odd_dates, describe_returns
 
 if TYPE_CHECKING:
     from churn.modeling.bundle import Bundle
@@ -65,7 +66,9 @@ class Dataset:
             "labelled": labelled,
             "base_rate": churned / max(labelled, 1),
         }
-        lines = [f"labels: {churned:,} churned of {labelled:,} labelled, trainable as-of dates {first} to {last}"]
+        lines = [f"features: {note}" for note in layer.manifest.get("coverage_notes", ())]
+        lines += [f"labels: {churned:,} churned of {labelled:,} labelled, trainable as-of dates {first} to {last}"]
+        lines += _side_by_side(engine, str(labels))
         for reason, count in engine.run(f"SELECT {LEFT_OUT}, count(*) FROM '{labels}' GROUP BY 1 ORDER BY 1"):
             if reason is not None:
                 metrics[f"left_out_{reason}"] = count
@@ -79,11 +82,30 @@ class Dataset:
         return OutcomeCounts(tuple(lines), metrics, f"base rate {metrics['base_rate']:.2%}")
 
 
+def _side_by_side(engine: Engine, labels: str) -> list[str]:
+    """Return what stands out when the labels of all dates are laid beside each other.
+
+    Who left on the first date and stayed on one whose outcome begins after that was active again in between.
+    """
+    by_date = engine.run(
+        f"SELECT as_of_date, count(churned), count(*) FILTER (churned) FROM '{labels}' GROUP BY 1 ORDER BY 1"
+    )
+    returns = engine.run(
+        f"WITH first AS (SELECT customer_id, as_of_date, label_end_date FROM '{labels}' WHERE churned AND as_of_date = "
+        f"(SELECT min(as_of_date) FROM '{labels}' WHERE churned IS NOT NULL)), "
+        f"back AS (SELECT DISTINCT customer_id FROM first JOIN '{labels}' AS later USING (customer_id) "
+        "WHERE later.churned = false AND later.as_of_date >= first.label_end_date) "
+        "SELECT as_of_date, count(*), count(back.customer_id) FROM first LEFT JOIN back USING (customer_id) GROUP BY 1"
+    )
+    odd = describe_odd_dates({day: Outcome(labelled, churned) for day, labelled, churned in by_date})
+    return odd + [line for day, leavers, returned in returns for line in describe_returns(day, leavers, returned)]
+
+
 def build_point_in_time_dataset(engine: Engine, staged: Layer, settings: ChurnSettings) -> Dataset:
     """Return candidates, snapshots, labels, features and matrix of every as-of date of the settings."""
     tables = open_tables(engine, staged)
     refuse_absent_kinds(tables, settings)
-    coverage = measure_coverage(tables, settings.source)
+    coverage = measure_coverage(tables, settings.source, settings.label.qualifying_events)
     dates = choose_as_of_dates(coverage, settings.windows, settings.label)
     candidates = candidates_on(tables, dates, settings).cache()
     snapshots = build_snapshots(candidates).cache()
@@ -107,6 +129,7 @@ def build_point_in_time_dataset(engine: Engine, staged: Layer, settings: ChurnSe
             "switched_off": list(built.switched_off),
             "as_of_dates": [str(d) for d in dates],
             "coverage": [str(coverage.start), str(coverage.end)],
+            "coverage_notes": list(coverage.notes),
         },
     )
 
@@ -203,7 +226,7 @@ def rows_to_score(engine: Engine, staged: Layer, settings: ChurnSettings, bundle
     as_trained = settings.model_copy(
         update={name: getattr(problem, name) for name in Problem.model_fields} | {"features": features}
     )
-    coverage = measure_coverage(tables, settings.source)
+    coverage = measure_coverage(tables, settings.source, problem.label.qualifying_events)
     as_of = wanted_date(settings, coverage.end)
     check_as_of_date(as_of, coverage)
     snapshots = build_snapshots(candidates_on(tables, (as_of,), as_trained)).cache()

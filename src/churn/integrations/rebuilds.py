@@ -111,7 +111,7 @@ def _said_once() -> Iterator[None]:
 
 def choose_dates(tables: Mapping[str, ir.Table], settings: ChurnSettings) -> tuple[tuple[date, ...], tuple[date, ...]]:
     """Return the dates of the normal build, and those of them to build again: evenly spaced, the last among them."""
-    coverage = measure_coverage(tables, settings.source)
+    coverage = measure_coverage(tables, settings.source, settings.label.qualifying_events)
     grid = choose_as_of_dates(coverage, settings.windows, settings.label)
     asked = settings.scoring.as_of
     if asked is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import pairwise
@@ -16,6 +16,7 @@ from churn.core.windows import EPOCH
 from churn.staging.gaps import count_by_day
 
 MAIN = ("events", "subscriptions")  # without either, outcome and engagement cannot be read
+QUALIFYING = "qualifying events"  # those the label counts: other events may go on when they no longer arrive
 STRAY_SHARE = 0.001  # of a table's rows, lying past a gap: dates that are wrong, not data
 STRAY_GAP_DAYS = 30
 QUIET_DAYS = 7  # a table may lag the others by an export or two
@@ -32,15 +33,17 @@ class Coverage:
     notes: tuple[str, ...] = ()
 
 
-def measure_coverage(staged: Mapping[str, ir.Table], source: SourceSettings) -> Coverage:
+def measure_coverage(
+    staged: Mapping[str, ir.Table], source: SourceSettings, qualifying_events: Sequence[str] = ()
+) -> Coverage:
     """Return the days the data covers.
 
     The start is the first event, or the first subscription where there are no events: contracts are often older than
     the event log, and before the log begins nobody's engagement is known; the source's `covered_from` of that table
     says otherwise. The end is the source's `covered_until` where stated, else the last day of the latest fact table
-    (that day itself may be partial and is not counted), but not past the last day of `events` or `subscriptions` where
-    one of them has fallen silent. Neither goes out to a few stray rows. Subscription ends count only up to the end: a
-    scheduled end is not yet data.
+    (that day itself may be partial and is not counted), but not past the last day of `events`, of the
+    `qualifying_events` among them or of `subscriptions` where one of them has fallen silent. Neither goes out to a few
+    stray rows. Subscription ends count only up to the end: a scheduled end is not yet data.
 
     Raises
     ------
@@ -69,6 +72,10 @@ def measure_coverage(staged: Mapping[str, ir.Table], source: SourceSettings) -> 
         reached = max(lasts.values()) if "events" in days else None
         days["subscriptions"] = _changes(staged["subscriptions"], reached)
         lasts["subscriptions"], _ = last_day(days["subscriptions"])
+    if qualifying_events and "events" in days:
+        qualifying = staged["events"].filter(staged["events"].event_type.isin(list(qualifying_events)))
+        if found := count_by_day(qualifying, CONTRACT["events"].time):
+            days[QUALIFYING], (lasts[QUALIFYING], _) = found, last_day(found)
     end = max(lasts.values())
     missing = {name: _expected_since(days[name], lasts[name], end) for name in days}
     quiet = {name: rows for name, rows in missing.items() if rows > QUIET_ROWS}
@@ -76,7 +83,9 @@ def measure_coverage(staged: Mapping[str, ir.Table], source: SourceSettings) -> 
         f"{name}: nothing since {lasts[name]}, where about {rows:,.0f} rows were to be expected"
         for name, rows in quiet.items()
     ]
-    return Coverage(start, min([end, *(lasts[name] for name in MAIN if name in quiet)]), (*stray_notes, *quiet_notes))
+    return Coverage(
+        start, min([end, *(lasts[name] for name in (*MAIN, QUALIFYING) if name in quiet)]), (*stray_notes, *quiet_notes)
+    )
 
 
 def last_day(rows_by_day: Mapping[date, int]) -> tuple[date, int]:

@@ -1,7 +1,8 @@
 """What happened in the outcome window: churned, stayed, or not known yet.
 
-`churned` is true, false or null. Null means that the window (grace included) is not covered by the data, that the
-customer left inside the lead time, or had left already without the company knowing; `left_out_because` says which.
+`churned` is true, false or null. Null means that the window (grace included) is not covered by the data, that nobody
+did anything in it, that the customer left inside the lead time, or had left already without the company knowing;
+`left_out_because` says which.
 """
 
 from __future__ import annotations
@@ -43,8 +44,10 @@ def build_labels(
         outcome = _contractual(dated, staged["subscriptions"], label, days_before(data_end, label.grace_days))
     else:
         outcome = _inactivity(dated, staged["events"], label)
-    is_complete = outcome.complete_on <= ibis.literal(data_end)
-    left_out = ibis.ifelse(~is_complete, "not_complete", outcome.left_out)
+    is_covered = outcome.complete_on <= ibis.literal(data_end)
+    left_out = ibis.cases(
+        (~is_covered, "not_complete"), (~outcome.is_recorded, "nothing_recorded"), else_=outcome.left_out
+    )
     settled = left_out.isnull()
     leaves = outcome.left_on < outcome.followed_until
     return outcome.select(
@@ -53,7 +56,7 @@ def build_labels(
         churned=ibis.ifelse(settled, outcome.has_left, ibis.null("boolean")),
         churn_kind=ibis.ifelse(settled & outcome.has_left, outcome.kind, ibis.null("string")),
         label_end_date=outcome.complete_on,
-        is_label_complete=is_complete,
+        is_label_complete=is_covered & outcome.is_recorded,
         followed_until=outcome.followed_until,
         left_on=ibis.ifelse(leaves, outcome.left_on, ibis.null("date")),
         left_kind=ibis.ifelse(leaves, outcome.kind, ibis.null("string")),
@@ -103,6 +106,7 @@ def _contractual(dated: ir.Table, subscriptions: ir.Table, label: LabelSettings,
     end = joined.spell_end
     in_lead = end < joined.outcome_start.cast("timestamp(6)")
     return joined.mutate(
+        is_recorded=ibis.literal(True),
         followed_until=ibis.literal(followed_until),
         left_on=end.date(),
         has_left=ibis.coalesce(end < joined.outcome_end.cast("timestamp(6)"), False),
@@ -116,15 +120,20 @@ def _contractual(dated: ir.Table, subscriptions: ir.Table, label: LabelSettings,
 
 def _inactivity(dated: ir.Table, events: ir.Table, label: LabelSettings) -> ir.Table:
     days = qualifying_days(events, label.qualifying_events)
-    within = dated.join(
-        days,
-        [
-            dated.customer_id == days.customer_id,
-            days.day >= dated.outcome_start,
-            days.day < dated.outcome_end,
-        ],
-    )
+    within = dated.join(days, [dated.customer_id == days.customer_id, *_inside(days, dated)])
     seen = within.select("customer_id", "as_of_date").distinct().mutate(is_seen=True)
-    joined = dated.left_join(seen, ["customer_id", "as_of_date"])
+    joined = dated.join(_recorded(days, dated), "as_of_date").left_join(seen, ["customer_id", "as_of_date"])
     unknown = {"followed_until": ibis.null("date"), "left_on": ibis.null("date"), "kind": ibis.null("string")}
     return joined.mutate(has_left=joined.is_seen.isnull(), left_out=ibis.null("string"), **unknown)
+
+
+def _recorded(days: ir.Table, dated: ir.Table) -> ir.Table:
+    """Return for each as-of date whether anybody did anything in its outcome window; a silent one was not observed."""
+    active = days.select("day").distinct()
+    windows = dated.select("as_of_date", "outcome_start", "outcome_end").distinct()
+    found = windows.left_join(active, _inside(active, windows))
+    return found.group_by("as_of_date").agg(is_recorded=found.day.count() > 0)
+
+
+def _inside(days: ir.Table, dated: ir.Table) -> list[ir.BooleanValue]:
+    return [days.day >= dated.outcome_start, days.day < dated.outcome_end]

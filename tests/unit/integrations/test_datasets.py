@@ -102,6 +102,29 @@ class TestPointInTime:
         assert counts.summary == f"base rate {1 / 9:.2%}"
         assert "trainable as-of dates 2024-02-01 to 2024-04-01" in counts.lines[0]
 
+    def test_leavers_who_come_back_and_a_date_unlike_the_others_are_said(self, engine, tmp_path: Path):
+        months = [date(2024, month, 1) for month in range(1, 7)]
+        labels = pd.DataFrame(
+            {
+                "customer_id": f"C{n}",
+                "as_of_date": month,
+                "churned": n < 60 if month < months[-1] else True,
+                "is_label_complete": True,
+                "label_end_date": date(2024, month.month + 1, 1),
+                "left_out_because": None,
+            }
+            for month in months
+            for n in range(200)
+            if not (n < 20 and month == months[2])
+        )
+        back = (labels["customer_id"].isin([f"C{n}" for n in range(30)])) & (labels["as_of_date"] == months[3])
+        labels.assign(churned=labels["churned"] & ~back).to_parquet(tmp_path / "labels.parquet")
+        layer = Layer(tmp_path, {"rows": {}, "coverage_notes": ["qualifying events: nothing since 2024-06-01"]})
+        lines = Dataset({}, {}).count_outcomes(engine, layer).lines
+        assert lines[0] == "features: qualifying events: nothing since 2024-06-01"
+        assert "2024-06-01 (100.0%)" in lines[2]
+        assert lines[3].startswith("labels: of 60 who left by the label on 2024-01-01, at least 50% were active again")
+
     def test_features_do_not_see_labels(self, engine, company: Company, built):
         _, _, layer = built
         settings = settings_of(company)

@@ -115,3 +115,13 @@ class TestCoverage:
             "subscriptions": staged_table("subscriptions", "\n".join([header, *starts])),
         }
         assert measure_coverage(staged, make_source()) == Coverage(date(2024, 1, 1), date(2024, 4, 29))
+
+    def test_it_ends_where_the_qualifying_events_fall_silent_though_others_go_on(self, engine):
+        days = [date(2024, 1, 1) + timedelta(days=n) for n in range(120)]
+        rows = [f"A | {day} 10:00:00 | visit" for day in days] + [f"A | {day} 11:00:00 | buy" for day in days[:60]]
+        staged = {"events": staged_table("events", "\n".join(["customer_id | occurred_at | event_type", *rows]))}
+        assert measure_coverage(staged, make_source()).end == date(2024, 4, 29)
+        assert measure_coverage(staged, make_source(), ["visit", "buy"]).end == date(2024, 4, 29)
+        found = measure_coverage(staged, make_source(), ["buy"])
+        assert found.end == date(2024, 2, 29)
+        assert found.notes == ("qualifying events: nothing since 2024-02-29, where about 40 rows were to be expected",)

@@ -271,7 +271,12 @@ class TestInactivity:
         assert {(row["churn_kind"], row["left_out_because"]) for row in found.values()} == {(None, None)}
 
     def test_only_events_that_qualify_keep_a_customer(self, engine):
-        events = "customer_id | occurred_at | event_type\nA | 2024-02-01 | buy\nA | 2024-03-20 | return"
+        events = """
+        customer_id | occurred_at | event_type
+        A           | 2024-02-01  | buy
+        A           | 2024-03-20  | return
+        B           | 2024-03-20  | buy
+        """.rstrip()
         only_buying = LabelSettings(kind="inactivity", qualifying_events=["buy"])
         assert self.labels(events, label=only_buying)["A", DAY]["churned"] is True
         assert self.labels(events)["A", DAY]["churned"] is False
@@ -290,6 +295,23 @@ class TestInactivity:
         assert (row["churned"], row["left_out_because"]) == (None, "not_complete")
 
     def test_each_date_is_labelled_on_its_own(self, engine):
-        events = "customer_id | occurred_at | event_type\nA | 2024-02-01 | buy\nA | 2024-03-20 | buy"
+        events = """
+        customer_id | occurred_at | event_type
+        A           | 2024-02-01  | buy
+        A           | 2024-03-20  | buy
+        B           | 2024-04-20  | buy
+        """.rstrip()
         found = self.labels(events, DAY, "2024-04-01")
         assert found["A", DAY]["churned"] is False and found["A", "2024-04-01"]["churned"] is True
+
+    def test_a_window_in_which_nobody_did_anything_was_not_observed(self, engine):
+        events = """
+        customer_id | occurred_at | event_type
+        A           | 2024-02-01  | buy
+        B           | 2024-02-01  | buy
+        A           | 2024-03-20  | visit
+        """.rstrip()
+        only_buying = LabelSettings(kind="inactivity", qualifying_events=["buy"])
+        for row in self.labels(events, label=only_buying).values():
+            assert (row["churned"], row["left_out_because"]) == (None, "nothing_recorded")
+            assert row["is_label_complete"] is False
