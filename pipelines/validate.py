@@ -18,7 +18,7 @@ from churn.integrations.sources import explain_engine_error, open_source
 from churn.integrations.tracking import stage_run
 from churn.integrations.workplace import layer_engine
 from churn.snapshots.coverage import Coverage, measure_coverage
-from churn.staging.gaps import count_by_day, find_empty_columns, find_silent_days
+from churn.staging.gaps import count_by_day, find_empty_columns, find_idle, find_periodic, find_silent_days
 from churn.staging.id_shapes import find_alike
 from churn.staging.stage import StagedTable, is_rejection, stage_tables
 from churn.staging.volume import check_volume
@@ -58,6 +58,7 @@ def run(settings: ChurnSettings) -> StageResult:
             coverage = measure_coverage(tables, source)
             result.notes += [f"the data covers {coverage.start} to {coverage.end}", *coverage.notes]
             result.notes += _silent_days(tables, coverage)
+            result.notes += _no_events(tables)
         result.notes += _alike_ids(tables["customers" if source.kind == "tables" else "matrix"])
         result.notes += [*_empty_columns(tables), *_misspelt_kinds(tables, source)]
         report = {
@@ -80,6 +81,28 @@ def _silent_days(tables: Mapping[str, ir.Table], coverage: Coverage) -> list[str
     silent = [day for day in found if coverage.start <= day < coverage.end]
     shown = ", ".join(str(day) for day in silent[:SHOWN_DAYS])
     return [f"no event at all on {len(silent)} days ({shown}): closed, or a failed delivery?"] if silent else []
+
+
+def _no_events(tables: Mapping[str, ir.Table]) -> list[str]:
+    """Return notes on the event types whose rows seem to sum up periods, or to say that nothing happened."""
+    if "events" not in tables:
+        return []
+    events = tables["events"]
+    periodic = find_periodic(events, "occurred_at", "event_type")
+    idle = find_idle(events, "value", "event_type") if "value" in events.columns else {}
+    notes = []
+    if periodic:
+        found = ", ".join(f"'{name}' {days} days" for name, days in periodic.items())
+        notes.append(
+            f"times of events lie far apart ({found}): a row that sums up a period belongs at its end (or give known_at), "
+            "for stamped with the beginning it knows the future"
+        )
+    if idle:
+        found = ", ".join(f"'{name}' {share:.0%}" for name, share in idle.items())
+        notes.append(
+            f"the value is 0 in many rows ({found}): they count as activity; leave them out if nothing happened"
+        )
+    return notes
 
 
 def _empty_columns(tables: Mapping[str, ir.Table]) -> list[str]:

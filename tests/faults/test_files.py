@@ -207,6 +207,7 @@ class TestBrokenBytes:
 
 class TestEncodings:
     NAMES = "customer_id,signed_up_at,country\nC1,2024-01-01,日本\nC2,2024-01-01,ﾄﾞｲﾂ\nC3,2024-01-01,表示\n"
+    EURO = "customer_id,signed_up_at,country,fee€,town\nC1,2024-01-01,DE,3,Köln\nC2,2024-01-01,DE,4,Jägerhof\n"
     LATIN = "customer_id,signed_up_at,country\nC1,2024-01-01,Österreich\nC2,2024-01-01,España\nC3,2024-01-01,Türkiye\n"
 
     @pytest.mark.parametrize(
@@ -214,7 +215,8 @@ class TestEncodings:
         [
             ("cp932", NAMES, "cp932", 47),
             ("utf-16", NAMES, "utf-16", 0),
-            ("latin-1", LATIN, "latin-1", 47),
+            ("latin-1", LATIN, "cp1252", 47),
+            ("cp1252", EURO, "cp1252", 36),
         ],
     )
     def test_another_encoding_is_refused_with_its_offset_and_the_option(

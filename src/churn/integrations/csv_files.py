@@ -28,7 +28,10 @@ BEGINNINGS = {
     b"\x1f\x8b": "compressed by gzip",
     b"SQLite": "SQLite",
 }
-ENCODINGS_TO_SUGGEST = ("utf-16", "cp932", "euc_jp", "latin-1")
+JAPANESE, WESTERN = ("cp932", "euc_jp"), ("cp1252", "latin-1")
+NOT_IN_TEXT = re.compile("[\x80-\x9f\ue000-\uf8ff]")  # control characters and private ones: another encoding's bytes
+FOREIGN = re.compile("[^\x00-\x7f]+")
+WITHIN_A_WORD = re.compile("(?<=[A-Za-z])[^\x00-\x7f](?![^\x00-\x7f])|(?<![^\x00-\x7f])[^\x00-\x7f](?=[A-Za-z])")
 Layouts = dict[tuple[str, ...], list[Path]]
 
 
@@ -156,13 +159,27 @@ def _guess_encoding(file: Path) -> str | None:
     head = next(_chunks(file), b"")
     if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return "utf-16"
-    for encoding in ENCODINGS_TO_SUGGEST[1:]:
+    for encoding in (*JAPANESE, *WESTERN):
         try:
-            codecs.getincrementaldecoder(encoding)().decode(head)
+            text = codecs.getincrementaldecoder(encoding)().decode(head)
         except UnicodeDecodeError:
             continue
-        return encoding
+        if encoding in WESTERN or _reads_as_japanese(text):
+            return encoding
     return None
+
+
+def _reads_as_japanese(text: str) -> bool:
+    """Return whether text that could be decoded is Japanese: not single signs within words, as umlauts are.
+
+    Examples
+    --------
+    >>> [_reads_as_japanese("Jäger,Köln".encode("cp1252").decode(name, "replace")) for name in JAPANESE]
+    [False, False]
+    >>> _reads_as_japanese("2023年2月,東京")
+    True
+    """
+    return not NOT_IN_TEXT.search(text) and 2 * len(WITHIN_A_WORD.findall(text)) < len(FOREIGN.findall(text))
 
 
 def _header(name: str, file: Path, clean: Path, settings: InputSettings) -> tuple[str, ...]:

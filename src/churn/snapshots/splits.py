@@ -63,6 +63,19 @@ def split_dates(dates: Sequence[date], split: SplitSettings, embargo_days: int) 
     [1, 3, 5]
     """
     ordered = tuple(sorted(dates))
+    parts = _split(ordered, split, embargo_days)
+    if not _is_whole(parts):
+        raise DataRefused(
+            f"{len(ordered)} labelled as-of dates ({ordered[0] if ordered else 'none'} to "
+            f"{ordered[-1] if ordered else 'none'}) leave {len(parts.fit)} to fit, {len(parts.calibrate)} to calibrate "
+            f"and {len(parts.test)} to test, {embargo_days} days apart",
+            code="too_few_dates",
+            remedy=f"{_what_would_do(ordered, split, embargo_days)}; a table of a single date takes split=by_customer",
+        )
+    return parts
+
+
+def _split(ordered: tuple[date, ...], split: SplitSettings, embargo_days: int) -> DateSplit:
     if split.test_from is not None:
         test = tuple(d for d in ordered if d >= split.test_from)
     else:
@@ -70,16 +83,23 @@ def split_dates(dates: Sequence[date], split: SplitSettings, embargo_days: int) 
     earlier = before_embargo(ordered, test[0], embargo_days) if test else ()
     calibrate = earlier[-split.calibration_dates :]
     fit = before_embargo(ordered, calibrate[0], embargo_days) if calibrate else ()
-    if not (fit and calibrate and test):
-        raise DataRefused(
-            f"{len(ordered)} labelled as-of dates ({ordered[0] if ordered else 'none'} to "
-            f"{ordered[-1] if ordered else 'none'}) leave {len(fit)} to fit, {len(calibrate)} to calibrate and "
-            f"{len(test)} to test, {embargo_days} days apart",
-            code="too_few_dates",
-            remedy="A table of one single date takes split=by_customer; else export a longer history, or lower "
-            "split.test_dates and split.calibration_dates",
-        )
     return DateSplit(fit, calibrate, test)
+
+
+def _is_whole(parts: DateSplit) -> bool:
+    return bool(parts.fit and parts.calibrate and parts.test)
+
+
+def _what_would_do(ordered: tuple[date, ...], split: SplitSettings, embargo_days: int) -> str:
+    """Return in words what to change, with the most dates to test and to calibrate that leave some to fit."""
+    for most in range(max(split.test_dates, split.calibration_dates), 0, -1):
+        fewer = {name: min(getattr(split, name), most) for name in ("test_dates", "calibration_dates")}
+        parts = _split(ordered, split.model_copy(update=fewer), embargo_days)
+        if _is_whole(parts):
+            stated = " ".join(f"split.{name}={value}" for name, value in fewer.items())
+            rest = "dates closer together (windows.cadence_days) or a longer history"
+            return f"Take {stated}, which leaves {len(parts.fit)} to fit, {rest}"
+    return "Take dates closer together (windows.cadence_days), a shorter windows.horizon_days or a longer history"
 
 
 def temporal_fold(rows: pd.DataFrame, parts: DateSplit) -> Fold:

@@ -1,14 +1,18 @@
-"""What did not arrive although it should have: days without rows, columns without values."""
+"""What did not arrive although it should have: days, values; and rows that are there although nothing happened."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date, timedelta
+from itertools import pairwise
 from statistics import median
 
 import ibis.expr.types as ir
 
 USUAL_ROWS = 20  # a day of 20 expected rows stays empty by chance once in 500 million
+PERIODS = 3
+PERIOD_DAYS = 6  # from one day with rows to the next: a week's total, not a shop that is closed at weekends
+IDLE_SHARE = 0.2
 SAME_WEEKDAYS = 4  # compared with: as many weeks before and after
 
 
@@ -16,6 +20,30 @@ def count_by_day(rows: ir.Table, time: str) -> dict[date, int]:
     """Return the number of rows on each UTC day that has any."""
     by_day = rows.group_by(day=rows[time].date()).agg(rows=rows.count()).to_pyarrow().to_pylist()
     return {row["day"]: row["rows"] for row in by_day if row["day"] is not None}
+
+
+def find_periodic(rows: ir.Table, time: str, kind: str) -> dict[str, int]:
+    """Return the kinds whose many rows fall on few days, with the days from one of these to the next (the median).
+
+    Such times are those of periods, weeks or months that a row sums up, not of what happened.
+    """
+    by_day = rows.group_by(kind=rows[kind], day=rows[time].date()).agg(rows=rows.count()).drop_null()
+    days: dict[str, dict[date, int]] = {}
+    for row in by_day.to_pyarrow().to_pylist():
+        days.setdefault(row["kind"], {})[row["day"]] = row["rows"]
+    found = {}
+    for name, counts in sorted(days.items()):
+        gaps = [(later - earlier).days for earlier, later in pairwise(sorted(counts))]
+        if len(gaps) >= PERIODS and median(counts.values()) >= USUAL_ROWS and median(gaps) >= PERIOD_DAYS:
+            found[name] = round(median(gaps))
+    return found
+
+
+def find_idle(rows: ir.Table, value: str, kind: str) -> dict[str, float]:
+    """Return the kinds of which many rows have the value 0, though not all, with their share."""
+    by_kind = rows.group_by(kind=rows[kind]).agg(idle=(rows[value] == 0).mean(), rows=rows.count()).drop_null()
+    shares = {r["kind"]: r["idle"] for r in by_kind.to_pyarrow().to_pylist() if r["rows"] >= USUAL_ROWS}
+    return {name: share for name, share in sorted(shares.items()) if IDLE_SHARE <= share < 1}
 
 
 def find_silent_days(rows_by_day: Mapping[date, int]) -> list[date]:

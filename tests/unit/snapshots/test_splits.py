@@ -51,6 +51,16 @@ class TestDates:
         assert f"{len(dates)} labelled as-of dates" in str(refused.value)
         assert "37 days apart" in str(refused.value)
 
+    def test_the_refusal_names_the_most_dates_that_would_do(self):
+        with pytest.raises(
+            DataRefused, match=r"Take split.test_dates=2 split.calibration_dates=2, which leaves 1 to fit"
+        ):
+            split_dates(
+                MONTHLY[:7], TEMPORAL.model_copy(update={"test_dates": 3, "calibration_dates": 3}), EMBARGO_DAYS
+            )
+        with pytest.raises(DataRefused, match="Take dates closer together"):
+            split_dates(MONTHLY[:3], TEMPORAL, EMBARGO_DAYS)
+
     def test_a_test_that_begins_after_the_last_date_is_refused(self):
         with pytest.raises(DataRefused, match="0 to test"):
             split_dates(MONTHLY, TEMPORAL.model_copy(update={"test_from": date(2030, 1, 1)}), EMBARGO_DAYS)

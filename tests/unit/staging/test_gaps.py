@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta
 import ibis
 import pyarrow as pa
 
-from churn.staging.gaps import count_by_day, find_empty_columns, find_silent_days
+from churn.staging.gaps import count_by_day, find_empty_columns, find_idle, find_periodic, find_silent_days
 
 FIRST = date(2024, 1, 1)  # a Monday
 
@@ -50,3 +50,30 @@ def test_columns_without_any_value_are_found():
 
 def test_an_empty_table_has_no_empty_columns():
     assert find_empty_columns(ibis.memtable(pa.table({"a": pa.array([], pa.string())}))) == []
+
+
+def events_on(*days_of: tuple[str, int, int], rows: int = 30):
+    """Return a table of kinds: on how many days, how many days apart, so many rows each."""
+    lines = [
+        {"kind": kind, "at": datetime(2024, 1, 1) + timedelta(days=n * apart), "value": float(row % 2)}
+        for kind, length, apart in days_of
+        for n in range(length)
+        for row in range(rows)
+    ]
+    return ibis.memtable(pa.Table.from_pylist(lines))
+
+
+def test_kinds_whose_rows_lie_a_period_apart_are_found():
+    table = events_on(("monthly", 6, 31), ("daily", 40, 1), ("weekly", 6, 7), ("once", 1, 1))
+    assert find_periodic(table, "at", "kind") == {"monthly": 31, "weekly": 7}
+
+
+def test_rare_events_are_not_taken_for_totals():
+    assert find_periodic(events_on(("rare", 6, 31), rows=2), "at", "kind") == {}
+
+
+def test_kinds_of_which_many_rows_say_that_nothing_happened_are_found():
+    table = events_on(("half", 2, 1))
+    never = table.mutate(kind=ibis.literal("never"), value=table.value * 0)
+    busy = table.mutate(kind=ibis.literal("busy"), value=table.value + 1)
+    assert find_idle(table.union(never).union(busy), "value", "kind") == {"half": 0.5}
