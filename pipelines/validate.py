@@ -94,8 +94,8 @@ def _no_events(tables: Mapping[str, ir.Table]) -> list[str]:
     if periodic:
         found = ", ".join(f"'{name}' {days} days" for name, days in periodic.items())
         notes.append(
-            f"times of events lie far apart ({found}): a row that sums up a period belongs at its end (or give known_at), "
-            "for stamped with the beginning it knows the future"
+            f"times of events lie far apart ({found}): a row that sums up a period belongs at the period's end "
+            "(or give known_at), for stamped with its beginning it knows the future"
         )
     if idle:
         found = ", ".join(f"'{name}' {share:.0%}" for name, share in idle.items())
