@@ -17,7 +17,7 @@ from churn.modeling.certainty import find_certain_groups
 from churn.modeling.fit import Candidate, fit_bundle, recency_rule, require_outcomes
 from churn.modeling.leaks import even_part, raise_certainty_alarm, raise_leak_alarm, single_feature_aucs
 from churn.snapshots.sampling import WEIGHT
-from churn.snapshots.splits import Fold, customer_folds, rolling_folds, split_dates, temporal_fold
+from churn.snapshots.splits import Fold, customer_folds, rolling_folds, rows_in, split_dates, temporal_fold
 
 ROW_COLUMNS = ["customer_id", "as_of_date", "churned"]
 
@@ -70,7 +70,7 @@ def run_experiment(
     """
     folds = [_without_idle_rows(fold, settings) for fold in build_folds(matrix, settings)]
     require_outcomes(matrix, folds, settings.evaluation.min_positives)
-    aucs = single_feature_aucs(matrix.loc[folds[0].fit], catalog)
+    aucs = single_feature_aucs(rows_in(matrix, folds[0].fit), catalog)
     raise_leak_alarm(aucs, settings.evaluation.max_single_feature_auc)
     surest = settings.max_certainty  # asked of all rows: the more there are, the fewer leavers a leak needs to show
     raise_certainty_alarm(find_certain_groups(even_part(_drawn(matrix)), catalog, surest), surest)
@@ -102,7 +102,7 @@ def score_fold(
     problem: Mapping[str, Any],
 ) -> FoldScores:
     """Return the candidates' probabilities on a fold's test rows, fitted and calibrated on its other rows."""
-    rows = matrix.loc[fold.test]
+    rows = rows_in(matrix, fold.test)
     bundles = [fit_bundle(matrix, fold, c, catalog, settings.calibration.method, problem) for c in candidates]
     probabilities = {b.model_name: b.probability(b.raw_score(rows)) for b in bundles}
     return FoldScores(fold.name, rows, probabilities, bundles[0])

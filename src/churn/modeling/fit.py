@@ -23,7 +23,7 @@ from churn.modeling.encoding import build_pipeline, count_text_outputs
 from churn.modeling.follow_up import follow_up, kinds_of, known_by
 from churn.modeling.stopping import choose_tree_count
 from churn.snapshots.sampling import WEIGHT
-from churn.snapshots.splits import Fold
+from churn.snapshots.splits import Fold, rows_in
 
 TARGET = "churned"
 ENOUGH_ROWS = 20_000  # the middle of so many is known to a hundredth of a standard deviation
@@ -114,7 +114,7 @@ def fit_bundle(
     _learn(pipeline, ordered, lesson)
     calibrator = fit_calibrator("none", np.empty(0), np.empty(0))
     if fold.calibrate.any():
-        later = matrix.loc[fold.calibrate]
+        later = rows_in(matrix, fold.calibrate)
         churned, weight = later[TARGET].to_numpy(dtype=int), weights_of(later)
         honest = fit_calibrator(calibration, raw_score_of(pipeline, later[ordered.names]), churned, weight)
         lesson = _lesson(matrix, fold.to_the_last(), candidate, problem)
@@ -130,7 +130,7 @@ def fit_bundle(
 
 def _lesson(matrix: pd.DataFrame, fold: Fold, candidate: Candidate, problem: Mapping[str, Any]) -> Lesson:
     """Return what a candidate learns from the `fit` rows of a fold."""
-    rows, known_on = matrix.loc[fold.fit], None
+    rows, known_on = rows_in(matrix, fold.fit), None
     target = rows[TARGET].to_numpy(dtype=int)
     if getattr(candidate.estimator, "needs_follow_up", False):
         known_on = partial(follow_up, lead_days=problem["windows"]["lead_days"])

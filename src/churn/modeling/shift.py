@@ -19,7 +19,7 @@ import pandas as pd
 from churn.features.catalog import Catalog
 from churn.modeling.fit import TARGET, Candidate, fit_bundle
 from churn.modeling.leaks import auc_of, single_feature_aucs
-from churn.snapshots.splits import Fold
+from churn.snapshots.splits import Fold, rows_in
 
 LEAST_POSITIVES = 20
 
@@ -70,4 +70,4 @@ def _fold_auc(rows: pd.DataFrame, fold: Fold, candidate: Candidate, catalog: Cat
     if any(min(target[part].sum(), (~target[part]).sum()) < LEAST_POSITIVES for part in (fold.fit, fold.test)):
         return None
     bundle = fit_bundle(rows, fold, candidate, catalog, "none", {})
-    return auc_of(bundle.raw_score(rows.loc[fold.test]), target[fold.test])
+    return auc_of(bundle.raw_score(rows_in(rows, fold.test)), target[fold.test])

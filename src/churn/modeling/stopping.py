@@ -17,7 +17,7 @@ import pandas as pd
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
-from churn.snapshots.splits import draw_share
+from churn.snapshots.splits import draw_share, rows_in
 
 LATER_SHARE = 0.2
 GROWTH = 1.1  # all fit rows carry more trees than the earlier part of them did
@@ -116,13 +116,13 @@ def _grow(
 
     trial, dates = clone(pipeline), rows["as_of_date"]
     is_later = known_on is not None and dates[held].min() > dates[~held].max()
-    before = known_on(rows[~held], until=dates[held].min()) if known_on and is_later else target[~held]
-    earlier = trial["encode"].fit_transform(rows[~held])
+    earlier, later = rows_in(rows, ~held), rows_in(rows, held)
+    before = known_on(earlier, until=dates[held].min()) if known_on and is_later else target[~held]
     return trial["model"].fit(
-        earlier,
+        trial["encode"].fit_transform(earlier),
         before,
         sample_weight=None if weight is None else weight[~held],
-        eval_X=trial["encode"].transform(rows[held]),
+        eval_X=trial["encode"].transform(later),
         eval_y=target[held],
         eval_sample_weight=None if weight is None else [weight[held]],
         eval_metric="binary_logloss",

@@ -37,6 +37,20 @@ class Fold:
         return Fold(self.name, every, np.zeros_like(every), self.test)
 
 
+def rows_in(rows: pd.DataFrame, is_in: np.ndarray) -> pd.DataFrame:
+    """Return the rows of a part: where they lie side by side, as dates in their order do, without a copy of them.
+
+    Parameters
+    ----------
+    is_in
+        Which rows, shape (rows,), boolean.
+    """
+    places = np.flatnonzero(is_in)
+    if len(places) and places[-1] - places[0] + 1 == len(places):
+        return rows.iloc[places[0] : places[-1] + 1]
+    return rows.loc[is_in]
+
+
 @dataclass(frozen=True)
 class DateSplit:
     """As-of dates by their part; parts lie an embargo apart, in this order."""

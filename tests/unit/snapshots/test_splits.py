@@ -9,7 +9,7 @@ import pytest
 from churn.core.errors import DataRefused
 from churn.core.settings import SplitSettings
 from churn.core.windows import date_grid
-from churn.snapshots.splits import customer_folds, draw_share, rolling_folds, split_dates, temporal_fold
+from churn.snapshots.splits import customer_folds, draw_share, rolling_folds, rows_in, split_dates, temporal_fold
 from tests.builders import days
 
 TEMPORAL = SplitSettings(kind="temporal", test_dates=2, calibration_dates=1)
@@ -155,3 +155,16 @@ class TestRollingFolds:
         with pytest.raises(DataRefused, match="give 1 of the 2 folds") as refused:
             rolling_folds(self.rows.iloc[-9:], self.split, EMBARGO_DAYS)
         assert refused.value.code == "too_few_dates"
+
+
+class TestRowsIn:
+    ROWS = pd.DataFrame({"customer_id": list("abcde"), "x": [0.0, 1.0, 2.0, 3.0, 4.0]})
+
+    @pytest.mark.parametrize("chosen", ["", "a", "bcd", "de", "abcde", "ace"])
+    def test_any_part_holds_its_rows_in_their_order_and_under_their_labels(self, chosen: str) -> None:
+        is_in = self.ROWS["customer_id"].isin(list(chosen)).to_numpy()
+        pd.testing.assert_frame_equal(rows_in(self.ROWS, is_in), self.ROWS[is_in])
+
+    def test_rows_that_lie_side_by_side_are_not_copied(self) -> None:
+        part = rows_in(self.ROWS, np.array([False, True, True, True, False]))
+        assert np.shares_memory(part["x"].to_numpy(), self.ROWS["x"].to_numpy())
