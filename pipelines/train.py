@@ -13,6 +13,7 @@ from churn.integrations.promotion import apply_gate
 from churn.integrations.registry import describe_version, register_bundle
 from churn.integrations.results import StageResult
 from churn.integrations.samples import read_training_rows
+from churn.integrations.tracker import require_finite
 from churn.integrations.tracking import stage_run
 from churn.integrations.training_runs import CHAMPION_TAG
 from churn.modeling.experiment import Experiment, build_folds, run_experiment
@@ -46,12 +47,15 @@ def run(settings: ChurnSettings) -> StageResult:
             measured = measure_experiment(experiment, catalog, dataset, settings)
         _check_rank(experiment, measured.report.metrics[experiment.names[0]]["auc"].value, settings)
         verdict = judge_signal(measured.report, settings.gate)
+        require_finite(measured.metrics())
         with result.timed("log"):
-            log_measurement(measured, experiment, tracker, settings)
+            version = register_bundle(experiment.bundle, settings, tracker.run_id, experiment.test_rows)
+            log_measurement(
+                measured, experiment, tracker, settings
+            )  # after the model, to which MLflow adds the metrics
             tracker.metrics(training.metrics)
             tracker.table(experiment.bundle.catalog.to_rows(), "features.json")
             tracker.table(experiment.single_feature_aucs, "single_feature_auc.json")
-            version = register_bundle(experiment.bundle, settings, tracker.run_id, experiment.test_rows)
             card = write_card(experiment, measured, verdict, dataset, settings, version, tracker.run_id)
             describe_version(settings, version, card)
             status = apply_gate(settings, version, verdict)
