@@ -72,5 +72,6 @@ def _drawn(draw: Callable[[], object], title: str) -> Figure:
     finally:
         np.random.set_state(state)  # noqa: NPY002
     figure: Figure = plt.gcf()
+    plt.close(figure)  # pyplot would keep it for good; it can be drawn on and saved without
     figure.suptitle(title, y=1.02)
     return figure

@@ -65,11 +65,8 @@ class Tracker:
         self._send("log_text", content, name)
 
     def figure(self, figure: Any, name: str) -> None:
-        """Log a matplotlib figure under `plots/` and close it."""
-        import matplotlib.pyplot as plt
-
+        """Log a matplotlib figure under `plots/`."""
         self._send("log_figure", figure, f"plots/{name}.png", save_kwargs={"dpi": 120, "bbox_inches": "tight"})
-        plt.close(figure)
 
     def file(self, path: Path, folder: str | None = None) -> None:
         """Log a file as an artifact."""

@@ -25,7 +25,6 @@ def pictures() -> dict[str, bytes]:
         buffer = io.BytesIO()
         figure.savefig(buffer, format="png", dpi=40, metadata={"Software": None})
         drawn[name] = buffer.getvalue()
-        plt.close(figure)
     return drawn
 
 
@@ -34,12 +33,15 @@ def test_beeswarm_bar_and_waterfall_are_drawn(pictures: dict[str, bytes]) -> Non
     assert all(picture.startswith(b"\x89PNG") for picture in pictures.values())
 
 
+def test_what_was_drawn_is_not_kept_by_pyplot(pictures: dict[str, bytes]) -> None:
+    assert pictures and not plt.get_fignums()
+
+
 def test_drawing_leaves_the_global_generator_alone() -> None:
     bundle, rows = fitted("trees"), rows_of(customers=20)
     np.random.seed(5)  # noqa: NPY002
     expected = np.random.RandomState(5).random_sample(3)
-    for figure in plot_contributions(explain_rows(bundle, rows), rows, bundle.catalog, 3).values():
-        plt.close(figure)
+    plot_contributions(explain_rows(bundle, rows), rows, bundle.catalog, 3)
     assert np.random.random_sample(3) == pytest.approx(expected)  # noqa: NPY002
 
 
