@@ -172,6 +172,11 @@ class TestTraining:
                 assert np.isfinite([low, value, high]).all()
         assert results(demo, "train")["metrics"] == pytest.approx(metrics)
 
+    def test_the_model_shows_the_figures_of_its_run(self, runs: dict[str, Run], client: MlflowClient) -> None:
+        (made,) = runs["train"].outputs.model_outputs
+        shown = client.get_logged_model(made.model_id).metrics
+        assert {metric.key: metric.value for metric in shown or []} == runs["train"].data.metrics
+
     def test_writes_the_verdict_on_the_run_and_on_the_version(self, runs: dict[str, Run], client: MlflowClient) -> None:
         tags = runs["train"].data.tags
         version = client.get_model_version("churn-demo", tags["model_version"])
