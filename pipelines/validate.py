@@ -18,9 +18,18 @@ from churn.integrations.sources import explain_engine_error, open_source
 from churn.integrations.tracking import stage_run
 from churn.integrations.workplace import layer_engine
 from churn.snapshots.coverage import Coverage, measure_coverage
-from churn.staging.gaps import count_by_day, find_empty_columns, find_idle, find_periodic, find_silent_days
+from churn.staging.contracts import contract_of
+from churn.staging.gaps import (
+    count_by_day,
+    find_empty_columns,
+    find_idle,
+    find_periodic,
+    find_silent_days,
+    is_by_the_day,
+)
 from churn.staging.id_shapes import find_alike
 from churn.staging.stage import StagedTable, is_rejection, stage_tables
+from churn.staging.typing import HAPPENED
 from churn.staging.volume import check_volume
 from pipelines.stages import main_of
 
@@ -58,7 +67,7 @@ def run(settings: ChurnSettings) -> StageResult:
             coverage = measure_coverage(tables, source)
             result.notes += [f"the data covers {coverage.start} to {coverage.end}", *coverage.notes]
             result.notes += _silent_days(tables, coverage)
-            result.notes += _no_events(tables)
+            result.notes += [*_no_events(tables), *_days_without_hours(tables, source)]
         result.notes += _alike_ids(tables["customers" if source.kind == "tables" else "matrix"])
         result.notes += [*_empty_columns(tables), *_misspelt_kinds(tables, source)]
         report = {
@@ -103,6 +112,18 @@ def _no_events(tables: Mapping[str, ir.Table]) -> list[str]:
             f"the value is 0 in many rows ({found}): they count as activity; leave them out if nothing happened"
         )
     return notes
+
+
+def _days_without_hours(tables: Mapping[str, ir.Table], source: SourceSettings) -> list[str]:
+    told = [name for name in HAPPENED if name in tables and name not in source.lag_hours]
+    found = [name for name in told if is_by_the_day(tables[name], contract_of(source, name).time)]
+    if not found:
+        return []
+    lags = ", ".join(f"{name}: 24" for name in found)
+    return [
+        f"times of {', '.join(found)} are days without hours, and a day in {source.time_zone} does not begin at midnight UTC: "
+        f"rows that sum up their day are known at its end (lag_hours: {{{lags}}})"
+    ]
 
 
 def _empty_columns(tables: Mapping[str, ir.Table]) -> list[str]:

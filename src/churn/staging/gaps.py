@@ -13,6 +13,7 @@ USUAL_ROWS = 20  # a day of 20 expected rows stays empty by chance once in 500 m
 PERIODS = 3
 PERIOD_DAYS = 6  # from one day with rows to the next: a week's total, not a shop that is closed at weekends
 IDLE_SHARE = 0.2
+MOVED_MIDNIGHTS = 2  # of one zone in UTC: in winter and in summer
 SAME_WEEKDAYS = 4  # compared with: as many weeks before and after
 
 
@@ -44,6 +45,16 @@ def find_idle(rows: ir.Table, value: str, kind: str) -> dict[str, float]:
     by_kind = rows.group_by(kind=rows[kind]).agg(idle=(rows[value] == 0).mean(), rows=rows.count()).drop_null()
     shares = {r["kind"]: r["idle"] for r in by_kind.to_pyarrow().to_pylist() if r["rows"] >= USUAL_ROWS}
     return {name: share for name, share in sorted(shares.items()) if IDLE_SHARE <= share < 1}
+
+
+def is_by_the_day(rows: ir.Table, time: str) -> bool:
+    """Return whether many times are days without an hour that a time zone has moved to another hour than midnight.
+
+    One time of day then, or two where the clocks change.
+    """
+    clock = rows[time].hour() * 60 + rows[time].minute()
+    found = rows.agg(rows=rows[time].count(), kinds=clock.nunique(), least=clock.min()).to_pyarrow().to_pylist()[0]
+    return bool(found["rows"] >= USUAL_ROWS and found["kinds"] <= MOVED_MIDNIGHTS and found["least"] > 0)
 
 
 def find_silent_days(rows_by_day: Mapping[date, int]) -> list[date]:

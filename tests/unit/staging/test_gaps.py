@@ -5,7 +5,14 @@ from datetime import date, datetime, timedelta
 import ibis
 import pyarrow as pa
 
-from churn.staging.gaps import count_by_day, find_empty_columns, find_idle, find_periodic, find_silent_days
+from churn.staging.gaps import (
+    count_by_day,
+    find_empty_columns,
+    find_idle,
+    find_periodic,
+    find_silent_days,
+    is_by_the_day,
+)
 
 FIRST = date(2024, 1, 1)  # a Monday
 
@@ -77,3 +84,21 @@ def test_kinds_of_which_many_rows_say_that_nothing_happened_are_found():
     never = table.mutate(kind=ibis.literal("never"), value=table.value * 0)
     busy = table.mutate(kind=ibis.literal("busy"), value=table.value + 1)
     assert find_idle(table.union(never).union(busy), "value", "kind") == {"half": 0.5}
+
+
+def times_at(*clock: tuple[int, int], rows: int = 30):
+    first = datetime(2024, 1, 1)
+    return ibis.memtable(
+        pa.table({"at": [first + timedelta(days=n, hours=h, minutes=m) for n in range(rows) for h, m in clock]})
+    )
+
+
+def test_midnights_of_another_zone_are_days_without_hours():
+    assert is_by_the_day(times_at((15, 0)), "at")  # Tokyo
+    assert is_by_the_day(times_at((22, 0), (23, 0)), "at")  # Berlin, summer and winter
+
+
+def test_midnights_utc_times_of_all_hours_and_few_rows_are_not():
+    assert not is_by_the_day(times_at((0, 0)), "at")
+    assert not is_by_the_day(times_at((9, 30), (12, 0), (15, 0)), "at")
+    assert not is_by_the_day(times_at((15, 0), rows=5), "at")
