@@ -75,14 +75,9 @@ def count_leavers(rows: pd.DataFrame) -> int:
 
 
 def estimate(value: float, draws: np.ndarray, settings: EvaluationSettings, leavers: int) -> Estimate:
-    """Return a metric with the interval of its resamples; those that are not a number are left out.
-
-    The interval holds the metric itself: a sum of distances, as the calibration error is, grows with the noise of every
-    draw, so that nearly all resamples of a small one lie above it.
-    """
+    """Return a metric with the interval of its resamples; those that are not a number are left out."""
     tail = interval_tail(settings.interval, leavers)
     finite = draws[np.isfinite(draws)]
     if not len(finite):
         return Estimate(value, float("nan"), float("nan"))
-    low, high = (float(end) for end in np.quantile(finite, [tail, 1 - tail]))
-    return Estimate(value, min(low, value), max(high, value))
+    return Estimate(value, *(float(end) for end in np.quantile(finite, [tail, 1 - tail])))

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from churn.core.settings import EvaluationSettings
-from churn.evaluation.resampling import Estimate, estimate, resample_customers
+from churn.evaluation.resampling import resample_customers
 
 SETTINGS = EvaluationSettings(bootstrap_samples=40)
 
@@ -33,15 +33,3 @@ class TestResampling:
         forward = next(resample_customers(ids, SETTINGS))
         backward = next(resample_customers(ids[::-1], SETTINGS))
         assert (forward == backward[::-1]).all()
-
-
-class TestEstimate:
-    def test_an_interval_holds_its_own_figure(self) -> None:
-        draws = np.linspace(0.02, 0.03, 100)
-        assert estimate(0.01, draws, SETTINGS, 1000).low == 0.01
-        assert estimate(0.04, draws, SETTINGS, 1000).high == 0.04
-
-    def test_draws_that_are_not_a_number_are_left_out(self) -> None:
-        draws = np.array([np.nan, 0.2, 0.2, np.inf])
-        assert estimate(0.2, draws, SETTINGS, 1000) == Estimate(0.2, 0.2, 0.2)
-        assert np.isnan(estimate(0.2, draws[:1], SETTINGS, 1000).low)
