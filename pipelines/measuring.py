@@ -8,7 +8,14 @@ import numpy as np
 import pandas as pd
 
 from churn.core.settings import ChurnSettings
-from churn.evaluation.money import MRR, customer_values, money_metrics, plot_profit, profit_curve
+from churn.evaluation.money import (
+    customer_values,
+    money_metrics,
+    monthly_revenue,
+    mrr_feature,
+    plot_profit,
+    profit_curve,
+)
 from churn.evaluation.plots import plot_calibration, plot_gain, plot_precision_recall, plot_roc
 from churn.evaluation.predictions import fingerprint_of, to_predictions
 from churn.evaluation.ranking import rank_within_dates, top_lists
@@ -53,17 +60,12 @@ class Measurement:
         return lines
 
 
-def prices(rows: pd.DataFrame) -> np.ndarray | None:
-    """Return what each customer pays a month, None where the company's tables hold no price."""
-    return rows[MRR].to_numpy(dtype=float) if MRR in rows else None
-
-
 def measure_experiment(
     experiment: Experiment, catalog: Catalog, dataset: Layer, settings: ChurnSettings
 ) -> Measurement:
     """Return what the test rows say of an experiment's models."""
     rows, probabilities, policy = experiment.test_rows, experiment.probabilities, settings.policy
-    mrr = prices(rows)
+    mrr = monthly_revenue(rows, mrr_feature(settings.source))
     report = build_report(rows, probabilities, settings.evaluation, policy.capacity, mrr, policy.money)
     first = probabilities[experiment.names[0]]
     labels = slice_labels(rows, read_attributes(dataset, rows), catalog, settings.evaluation.slices)
@@ -85,7 +87,8 @@ def log_measurement(
     tracker.metrics(measurement.metrics())
     written = measurement.slices.astype(object).where(measurement.slices.notna(), None)
     tracker.table(written.to_dict("split", index=False), "slices.json")
-    predictions = to_predictions(rows, probabilities, prices(rows))
+    mrr = monthly_revenue(rows, mrr_feature(settings.source))
+    predictions = to_predictions(rows, probabilities, mrr)
     tracker.frame(predictions, PREDICTIONS)
     tracker.tag(**{TEST_TAG: fingerprint_of(predictions)})
     churned = rows["churned"].to_numpy(dtype=float)

@@ -44,8 +44,7 @@ def run(settings: ChurnSettings) -> StageResult:
         with result.timed("score"):
             unseen = check_categories(features, model.bundle, settings.policy.max_unseen_share)
             mark = ModelMark(model.name, model.version, model.run_id)
-            segments = settings.source.attributes_of("segment")
-            path, totals = score_in_parts(engine, features, model.bundle, settings.policy, mark, segments)
+            path, totals = score_in_parts(engine, features, model.bundle, settings.policy, mark, settings.source)
             scores = engine.backend.read_parquet(str(path))
             left_alone = customers_not_to_contact(engine, staged, settings)
             worklist = build_worklist(scores, settings.policy, left_alone)

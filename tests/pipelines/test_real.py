@@ -64,6 +64,17 @@ class TestTelco:
         assert all(1 <= len(row["reasons"]) <= 3 for row in rows)
         assert not {"gender", "senior"} & set(rows[0])
 
+    def test_the_column_that_says_what_is_paid_gives_money_everywhere(self, place: Demo) -> None:
+        for stage in ("validate", "train"):
+            done = place.ok(stage, "experiment=telco")
+        assert "money: contacting" in done.out
+        worth = ("scoring.version=latest", "policy.rank_by=expected_profit", "policy.capacity=1000")
+        place.ok("score", "experiment=telco", "--as-of", "latest", *worth)
+        listed = run_churn("list", "experiment=telco", "--min-mrr", "70", "--format", "json", *place.folders)
+        rows = json.loads(listed.out)
+        assert rows and all(row["mrr"] >= 70 and row["expected_profit"] > 0 for row in rows)
+        assert all(row["mrr_at_risk"] == pytest.approx(row["churn_probability"] * row["mrr"], abs=0.02) for row in rows)
+
 
 @pytest.mark.real
 @_needs("oulad_2013")

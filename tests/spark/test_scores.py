@@ -21,6 +21,7 @@ from churn.scoring.checks import check_categories
 from churn.scoring.worklist import build_worklist
 from churn.snapshots.sampling import WEIGHT, SampleShares, sample_rows
 from churn.snapshots.splits import Fold
+from tests.builders import make_source
 from tests.spark.company import MARKS, Built
 from tests.unit.modeling.toys import make_candidate
 
@@ -48,7 +49,7 @@ def scored(built: Built, bundle: Bundle, parts: int | None = None) -> dict[str, 
     unseen = check_categories(features, bundle, 0.5)
     for left in engine.scratch.glob("*.parquet"):
         left.rename(left.with_suffix(".former"))
-    path, totals = score_in_parts(engine, features, bundle, POLICY, MARK, ())
+    path, totals = score_in_parts(engine, features, bundle, POLICY, MARK, make_source())
     scores = engine.backend.read_parquet(str(path))
     listed = scores.limit(0).select("customer_id")
     worklist = build_worklist(scores, POLICY, listed)

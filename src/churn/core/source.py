@@ -125,6 +125,7 @@ class SourceSettings(StrictSettings):
     max_reversed_share: Share = 0.01
     max_future_share: Share = 0.001
     recency_column: str | None = None
+    mrr_column: str | None = None
 
     @model_validator(mode="after")
     def _known_zone(self) -> SourceSettings:
@@ -155,11 +156,17 @@ class SourceSettings(StrictSettings):
         return self
 
     @model_validator(mode="after")
-    def _known_recency(self) -> SourceSettings:
+    def _known_numbers(self) -> SourceSettings:
         numbers = self.attributes_of("number")
-        if self.kind == "flat" and self.recency_column is not None and self.recency_column not in numbers:
-            near = did_you_mean(self.recency_column, numbers)
-            raise ValueError(f"recency_column: no attribute '{self.recency_column}' of role number{near}")
+        for key, name in {"recency_column": self.recency_column, "mrr_column": self.mrr_column}.items():
+            if self.kind == "flat" and name is not None and name not in numbers:
+                raise ValueError(f"{key}: no attribute '{name}' of role number{did_you_mean(name, numbers)}")
+        return self
+
+    @model_validator(mode="after")
+    def _one_price(self) -> SourceSettings:
+        if self.kind == "tables" and self.mrr_column is not None:
+            raise ValueError("mrr_column is for flat sources; of tables, 'subscriptions' says it in its column 'mrr'")
         return self
 
     def attribute(self, name: str) -> AttributeSettings:

@@ -20,13 +20,14 @@ from scipy.optimize import isotonic_regression
 from scipy.special import betainc
 
 from churn.core.settings import MoneySettings, PolicySettings
+from churn.core.source import SourceSettings
 from churn.evaluation.figures import new_figure
 from churn.evaluation.ranking import rank_within_dates
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-MRR = "sub_mrr_sum"  # the feature that holds what a customer pays a month
+MRR = "sub_mrr_sum"  # the feature that holds what a customer pays a month, built out of the subscriptions
 CURVE_POINTS = 400
 
 
@@ -35,6 +36,16 @@ class MaximumProfit(NamedTuple):
 
     profit: float
     share: float
+
+
+def mrr_feature(source: SourceSettings) -> str:
+    """Return the feature that holds what a customer pays a month; a ready table says which of its columns does."""
+    return source.mrr_column or MRR
+
+
+def monthly_revenue(rows: pd.DataFrame, feature: str) -> np.ndarray | None:
+    """Return what each customer pays a month, shape (rows,); None where the company's tables hold no price."""
+    return rows[feature].to_numpy(dtype=float) if feature in rows else None
 
 
 def customer_values(mrr: np.ndarray, money: MoneySettings) -> np.ndarray:

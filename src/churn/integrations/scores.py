@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
 import ibis.expr.types as ir
 
 from churn.core.settings import PolicySettings
+from churn.core.source import SourceSettings
+from churn.evaluation.money import mrr_feature
 from churn.integrations.engine import Engine
 from churn.integrations.frames import on_frames, to_frame
 from churn.integrations.store import output_errors
@@ -19,9 +20,11 @@ from churn.scoring.worklist import rank_scores
 
 
 def score_in_parts(
-    engine: Engine, features: ir.Table, bundle: Bundle, policy: PolicySettings, mark: ModelMark, segments: Sequence[str]
+    engine: Engine, features: ir.Table, bundle: Bundle, policy: PolicySettings, mark: ModelMark, source: SourceSettings
 ) -> tuple[Path, ScoreTotals]:
     """Write the scores of every customer, ordered by `risk_rank`, to the engine's scratch folder; return where.
+
+    The source says by which columns lists can be filtered, and which one holds the price.
 
     Raises
     ------
@@ -31,7 +34,9 @@ def score_in_parts(
         When the disk is full.
     """
     customers = count_customers(features)
-    score = partial(score_rows, bundle=bundle, policy=policy, mark=mark, segments=segments)
+    segments = source.attributes_of("segment")
+    price = mrr_feature(source)
+    score = partial(score_rows, bundle=bundle, policy=policy, mark=mark, segments=segments, price=price)
     takes = features.schema().to_pyarrow()
     gives = schema_of(score(to_frame(features.limit(1))), {name: takes.field(name).type for name in segments})
     parts, ranked = engine.scratch / "parts.parquet", engine.scratch / "ranked.parquet"

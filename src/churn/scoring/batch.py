@@ -11,7 +11,7 @@ import pyarrow as pa
 from pandas.api.types import is_float_dtype
 
 from churn.core.settings import PolicySettings
-from churn.evaluation.money import MRR, contact_profit, customer_values
+from churn.evaluation.money import MRR, contact_profit, customer_values, monthly_revenue
 from churn.explanation.causes import CAUSE_TEXTS, sum_by_cause, top_cause
 from churn.explanation.contributions import explain_rows
 from churn.explanation.reasons import choose_reasons, tells, write_reasons
@@ -29,7 +29,12 @@ class ModelMark(NamedTuple):
 
 
 def score_rows(
-    features: pd.DataFrame, bundle: Bundle, policy: PolicySettings, mark: ModelMark, segments: Sequence[str] = ()
+    features: pd.DataFrame,
+    bundle: Bundle,
+    policy: PolicySettings,
+    mark: ModelMark,
+    segments: Sequence[str] = (),
+    price: str = MRR,
 ) -> pd.DataFrame:
     """Return the scores of customers of one date, without their rank.
 
@@ -42,10 +47,13 @@ def score_rows(
         `customer_id`, `as_of_date` and the bundle's columns.
     segments
         Further columns by which lists can be filtered.
+    price
+        The column that holds what a customer pays a month; money is unknown where it is not there.
     """
     explained = explain_rows(bundle, features)
     probability = bundle.probability(explained.raw_score)
-    mrr = features[MRR].to_numpy(dtype=float) if MRR in features else np.full(len(features), np.nan)
+    paid = monthly_revenue(features, price)
+    mrr = np.full(len(features), np.nan) if paid is None else paid
     cause = top_cause(sum_by_cause(explained.values, bundle.catalog))
     quoted = bundle.in_words(features)
     can_tell = tells(quoted, bundle.catalog, bundle.typical)

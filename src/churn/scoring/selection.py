@@ -18,6 +18,7 @@ FIRST_COLUMNS = [
     "expected_profit", "cause", "cause_text", "reasons", "action", "arm",
 ]  # fmt: skip
 LAST_COLUMNS = ["model_name", "model_version", "model_run_id"]
+NO_PRICE = "no customer has a price: map subscriptions.mrr, or name the mrr_column of a ready table"
 HIDDEN = ["reasons_en", "reasons_ja", "action_en", "action_ja", "raw_score"]
 
 
@@ -71,7 +72,7 @@ def _problems(rows: pd.DataFrame, selection: Selection) -> list[str]:
         problems.append(f"--cause {selection.cause}: no such cause{did_you_mean(selection.cause, CAUSES)} "
                         f"(there are {', '.join(CAUSES)})")  # fmt: skip
     if selection.min_mrr is not None and rows["mrr"].isna().all():
-        problems.append("--min-mrr: this company's tables hold no price (mrr)")
+        problems.append(f"--min-mrr: {NO_PRICE}")
     return problems
 
 

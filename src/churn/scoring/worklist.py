@@ -12,6 +12,7 @@ import pandas as pd
 
 from churn.core.errors import ConfigRefused
 from churn.core.settings import PolicySettings
+from churn.scoring.selection import NO_PRICE
 
 
 def rank_scores(scores: ir.Table) -> ir.Table:
@@ -43,12 +44,14 @@ def build_worklist(scores: ir.Table, policy: PolicySettings, left_alone: ir.Tabl
     Raises
     ------
     ConfigRefused
-        When the list should follow expected profit and no customer's price is known.
+        When the list should follow money and no customer's price is known.
     """
     if left_alone is not None:
         scores = scores.anti_join(left_alone, "customer_id")
+    if policy.rank_by != "churn_probability":
+        _require_prices(scores, policy.rank_by)
     if policy.rank_by == "expected_profit":
-        scores = _worth_a_contact(scores)
+        scores = scores.filter(scores.expected_profit > 0)
     other = "mrr_at_risk" if policy.rank_by == "churn_probability" else "churn_probability"
     ordered = scores.order_by(_order(scores, (policy.rank_by, other)))
     chosen: pd.DataFrame = ordered.limit(policy.capacity).to_pyarrow().to_pandas()
@@ -79,10 +82,7 @@ def _order(scores: ir.Table, columns: Sequence[str]) -> list[ir.Value]:
     return [*(scores[name].fill_null(0.0).desc() for name in columns), scores.customer_id.asc()]
 
 
-def _worth_a_contact(scores: ir.Table) -> ir.Table:
-    customers, priced = scores.count(), scores.expected_profit.count()
+def _require_prices(scores: ir.Table, rank_by: str) -> None:
+    customers, priced = scores.count(), scores[rank_by].count()
     if ((customers > 0) & (priced == 0)).to_pyarrow().as_py():
-        raise ConfigRefused(
-            ["policy.rank_by=expected_profit: this company's tables hold no price (mrr); rank by churn_probability"]
-        )
-    return scores.filter(scores.expected_profit > 0)
+        raise ConfigRefused([f"policy.rank_by={rank_by}: {NO_PRICE}; or rank by churn_probability"])

@@ -39,7 +39,12 @@ def contract_of(source: SourceSettings, table: str) -> TableContract:
 def _attribute_columns(source: SourceSettings) -> tuple[Column, ...]:
     roles = {name: source.attribute(name).role for name in source.attributes}
     return tuple(
-        Column(name, _KIND_OF_ROLE[role], low=0 if role == FLAG else None, high=1 if role == FLAG else None)
+        Column(
+            name,
+            _KIND_OF_ROLE[role],
+            low=0 if role == FLAG or name == source.mrr_column else None,
+            high=1 if role == FLAG else None,
+        )
         for name, role in roles.items()
         if role in _KIND_OF_ROLE
     )

@@ -127,6 +127,20 @@ class TestSource:
         assert build_settings(SourceSettings, flat | {"tables": {"matrix": "x"}}).kind == "flat"
         assert problems(SourceSettings, flat | {"tables": {"customers": "x"}})
 
+    @pytest.mark.parametrize("key", ["recency_column", "mrr_column"])
+    def test_a_flat_source_names_columns_that_are_numbers(self, key: str):
+        flat = {"name": "acme", "kind": "flat", "inputs": {"a": INPUT}, "tables": {"matrix": "x"}}
+        flat["attributes"] = {"fee": "number", "town": "category"}
+        assert getattr(build_settings(SourceSettings, flat | {key: "fee"}), key) == "fee"
+        (problem,) = problems(SourceSettings, flat | {key: "fees"})
+        assert f"{key}: no attribute 'fees' of role number; did you mean 'fee'?" in problem
+        assert problems(SourceSettings, flat | {key: "town"})
+
+    def test_tables_have_their_price_in_one_place(self):
+        tables = {"name": "acme", "inputs": {"a": INPUT}, "tables": {"customers": "x", "subscriptions": "x"}}
+        (problem,) = problems(SourceSettings, tables | {"mrr_column": "fee"})
+        assert "'subscriptions' says it in its column 'mrr'" in problem
+
     @pytest.mark.parametrize("name", ["Acme", "a-b", "1a", "../x", ""])
     def test_a_name_is_safe_as_a_folder(self, name: str):
         with pytest.raises(ValidationError):

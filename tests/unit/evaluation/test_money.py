@@ -12,10 +12,13 @@ from churn.evaluation.money import (
     customer_values,
     maximum_profit,
     money_metrics,
+    monthly_revenue,
+    mrr_feature,
     plot_profit,
     profit_curve,
     profit_list,
 )
+from tests.builders import make_source
 
 MONEY = MoneySettings()
 POLICY = PolicySettings(capacity=2)
@@ -36,6 +39,17 @@ def _rows(dates: int = 2, customers: int = 200) -> tuple[pd.DataFrame, np.ndarra
         probability,
         generator.lognormal(5, 1, len(rows)),
     )
+
+
+class TestPrice:
+    def test_a_ready_table_says_which_of_its_columns_holds_it(self) -> None:
+        flat = make_source(kind="flat", tables={"matrix": "x"}, attributes={"fee": "number"}, mrr_column="fee")
+        assert [mrr_feature(source) for source in (make_source(), flat)] == ["sub_mrr_sum", "fee"]
+
+    def test_is_none_where_no_column_holds_one(self) -> None:
+        rows = pd.DataFrame({"fee": [2.0, np.nan]})
+        assert monthly_revenue(rows, "sub_mrr_sum") is None
+        assert list(np.nan_to_num(monthly_revenue(rows, "fee"))) == [2.0, 0.0]
 
 
 class TestContact:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import ibis
 import ibis.expr.types as ir
@@ -22,10 +23,10 @@ def as_table(rows: pd.DataFrame) -> ir.Table:
 
 
 def ranked_scores(
-    rows: pd.DataFrame, bundle: Bundle, policy: PolicySettings, mark: ModelMark, segments: Sequence[str] = ()
+    rows: pd.DataFrame, bundle: Bundle, policy: PolicySettings, mark: ModelMark, **more: Any
 ) -> pd.DataFrame:
     """Return the scores of a date in the order of their rank."""
-    scores = as_table(score_rows(rows, bundle, policy, mark, segments))
+    scores = as_table(score_rows(rows, bundle, policy, mark, **more))
     return rank_scores(scores).to_pyarrow().to_pandas()
 
 

@@ -83,6 +83,11 @@ class TestScores:
         assert scores["mrr_at_risk"].isna().all()
         assert len(worklist_of(scores, POLICY)) == 10
 
+    def test_the_price_is_where_a_ready_table_says_it_is(self) -> None:
+        named = ranked_scores(rows_of(), fitted("trees"), POLICY, MARK, price="tickets_open").sort_values("customer_id")
+        assert list(named["mrr"]) == list(rows_of().sort_values("customer_id")["tickets_open"])
+        assert list(named["mrr_at_risk"]) == list(named["churn_probability"] * named["mrr"])
+
     def test_a_missing_feature_is_refused(self) -> None:
         with pytest.raises(DataRefused) as refused:
             _scored(rows_of().drop(columns="tickets_open"))

@@ -43,10 +43,12 @@ class TestExpectedProfit:
         worklist = worklist_of(self.WORTH, PolicySettings(capacity=1, rank_by="expected_profit"))
         assert list(worklist["customer_id"]) == ["d"]
 
-    def test_without_any_price_is_refused(self) -> None:
-        priceless = FIVE.assign(expected_profit=np.nan)
-        with pytest.raises(ConfigRefused, match="hold no price"):
-            worklist_of(priceless, PolicySettings(capacity=5, rank_by="expected_profit"))
+
+@pytest.mark.parametrize("rank_by", ["mrr_at_risk", "expected_profit"])
+def test_money_without_any_price_is_refused(rank_by: Any) -> None:
+    priceless = FIVE.assign(mrr_at_risk=np.nan, expected_profit=np.nan)
+    with pytest.raises(ConfigRefused, match=f"policy.rank_by={rank_by}: no customer has a price"):
+        worklist_of(priceless, PolicySettings(capacity=5, rank_by=rank_by))
 
 
 @pytest.mark.parametrize(("capacity", "expected"), [(1, 1), (3, 3), (5, 5), (500, 5)])

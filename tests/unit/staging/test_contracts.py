@@ -52,3 +52,11 @@ def test_a_flat_table_is_keyed_by_customer_and_date():
         "customer_id", "as_of_date", "churned", "country", "seats", "product", "age_band", "parent",
     ]  # fmt: skip
     assert (contract.column("churned").low, contract.column("churned").high) == (0, 1)
+
+
+def test_a_price_in_a_flat_table_is_never_below_zero():
+    flat = {"kind": "flat", "inputs": {"a": InputSettings(path="a.csv")}, "tables": {"matrix": "SELECT 1"}}
+    contract = contract_of(
+        make_source(**flat, attributes={"fee": "number", "age": "number"}, mrr_column="fee"), "matrix"
+    )
+    assert [contract.column(name).low for name in ("fee", "age")] == [0, None]
