@@ -49,6 +49,7 @@ def write_card(
         "model": bundle.model_name,
         "source": settings.source.name,
         "run_id": run_id,
+        "makeup": f" {makeup}" if (makeup := bundle.makeup()) else "",
         "standing": "Registered; no decision yet.",
         "fingerprint": dataset.fingerprint,
         "dates": f"{dates[0]} to {dates[-1]} ({len(dates)})",

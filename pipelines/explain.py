@@ -27,7 +27,8 @@ def run(settings: ChurnSettings) -> StageResult:
     dataset = ensure_dataset(settings)
     with stage_run("explain", settings) as tracker:
         model = load_model(settings, settings.explanation.version)
-        tracker.tag(builds_on=model.run_id, model_version=model.version)
+        makeup = model.bundle.makeup()
+        tracker.tag(builds_on=model.run_id, model_version=model.version, model_makeup=makeup)
         tracker.dataset(settings.source.name, dataset.folder, dataset.fingerprint, "explanation")
         tracker.table(model.bundle.catalog.to_rows(), "features.json")
         rows = read_unseen_rows(dataset, settings, model.bundle.last_fit_date, settings.explanation.max_rows)
@@ -44,6 +45,9 @@ def run(settings: ChurnSettings) -> StageResult:
         tracker.metrics({f"cause_{name}": value for name, value in by_cause.clip(lower=0).mean().items()})
     for line in ranking[:10]:
         log.info("%-50s %8.4f  %s", line["en"], line["mean_absolute_contribution"], line["cause"])
+    if makeup:
+        log.info("%s", makeup)
+        result.notes.append(makeup)
     result.run_id, result.rows_out = tracker.run_id, {"explained": len(rows)}
     result.rows_in = {"matrix": dataset.manifest["rows"]["matrix"]}
     result.as_of_dates = sorted({str(d.date()) for d in rows["as_of_date"]})

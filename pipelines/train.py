@@ -65,6 +65,7 @@ def run(settings: ChurnSettings) -> StageResult:
         tracker.tag(
             **{CHAMPION_TAG: champion or ""},
             model_version=version,
+            model_makeup=experiment.bundle.makeup(),
             verdict=verdict.reasons[0],
             verdict_reasons="; ".join(verdict.reasons),
             status=status,

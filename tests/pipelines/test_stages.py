@@ -199,6 +199,7 @@ class TestTraining:
         assert card.startswith("# Model card: churn-demo, version 1\n")
         assert "$" not in card and "nan" not in card.split()
         assert "ends 7 to 37 days after the as-of date" in card and "- protected: age_band = " in card
+        assert f"; run `{run.info.run_id}`. Competing causes count for " in card
         described = client.get_model_version("churn-demo", "1").description
         assert described == card or (len(described) == 5000 and "(the rest: model_card.md of its run)" in described)
 
@@ -245,6 +246,11 @@ class TestExplaining:
 
     def test_explains_dates_the_model_has_not_learned_from(self, demo: Demo, settings: ChurnSettings) -> None:
         assert min(results(demo, "explain")["as_of_dates"]) > load_model(settings, "champion").bundle.last_fit_date
+
+    def test_says_what_the_parts_of_the_model_count_for(self, demo: Demo, runs: dict[str, Run]) -> None:
+        (makeup,) = results(demo, "explain")["notes"]
+        assert makeup.startswith("Competing causes count for ")
+        assert {runs[stage].data.tags["model_makeup"] for stage in ("train", "explain")} == {makeup}
 
     def test_ranks_features_in_words(self, runs: dict[str, Run]) -> None:
         ranking = json.loads(mlflow.artifacts.load_text(f"runs:/{runs['explain'].info.run_id}/feature_importance.json"))

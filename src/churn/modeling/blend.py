@@ -13,7 +13,7 @@ Genest and Zidek 1986 (logarithmic opinion pools: means of log-odds); Wolpert 19
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
@@ -25,7 +25,15 @@ SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # finer ones differ by less than the rows 
 ERRORS_BEYOND_NOISE = 2  # standard errors of a gain
 
 
-def best_share(one: np.ndarray, causes: np.ndarray, left: np.ndarray, weight: np.ndarray) -> float:
+class ShareFound(NamedTuple):
+    """A share of the causes, and how much lower the best one's log loss is than that of one ensemble alone."""
+
+    share: float
+    gain: float
+    error: float
+
+
+def best_share(one: np.ndarray, causes: np.ndarray, left: np.ndarray, weight: np.ndarray) -> ShareFound:
     """Return which of SHARES the causes should have, by log loss; none unless that is better beyond noise.
 
     Every mean is first put on the scale that suits it best, as calibration will do, so that what decides is the order
@@ -47,9 +55,9 @@ def best_share(one: np.ndarray, causes: np.ndarray, left: np.ndarray, weight: np
     losses = {share: _losses((1 - share) * one + share * causes, left, weight) for share in SHARES}
     best = min(SHARES, key=lambda share: float(np.average(losses[share], weights=weight)))
     gains = losses[0.0] - losses[best]
-    gain = np.average(gains, weights=weight)
-    error = np.sqrt(np.square(weight * (gains - gain)).sum()) / weight.sum()
-    return best if gain > ERRORS_BEYOND_NOISE * error else 0.0
+    gain = float(np.average(gains, weights=weight))
+    error = float(np.sqrt(np.square(weight * (gains - gain)).sum()) / weight.sum())
+    return ShareFound(best if gain > ERRORS_BEYOND_NOISE * error else 0.0, gain, error)
 
 
 def _losses(score: np.ndarray, left: np.ndarray, weight: np.ndarray) -> np.ndarray:
@@ -73,6 +81,9 @@ class Blend(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Inputs of each cause, see `CompetingCauses`; with fewer than two, causes count for nothing.
     monotone_constraints
         As LightGBM has them, one per input.
+    gain, gain_error
+        How much lower the log loss of the best share was than that of one ensemble alone, on rows that neither had
+        seen, and the standard error; None where nobody looked. They are what `makeup` tells, and change nothing else.
     """
 
     needs_kinds = True
@@ -85,12 +96,16 @@ class Blend(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         share_of_causes: float = 0.5,
         groups: Mapping[str, Sequence[int]] | None = None,
         monotone_constraints: Sequence[int] | None = None,
+        gain: float | None = None,
+        gain_error: float | None = None,
     ) -> None:
         self.one = one
         self.causes = causes
         self.share_of_causes = share_of_causes
         self.groups = groups
         self.monotone_constraints = monotone_constraints
+        self.gain = gain
+        self.gain_error = gain_error
 
     def fit(
         self, inputs: np.ndarray, kinds: np.ndarray, sample_weight: np.ndarray | None = None, **watching: Any
@@ -98,7 +113,7 @@ class Blend(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """Fit on encoded inputs (rows, columns) and what came of them, shape (rows,), as `CompetingCauses` takes it.
 
         With rows to watch (`eval_X` and so on, as `CompetingCauses` takes them) both parts are grown until these no
-        longer improve, and `found_` holds the share of the causes that suits them best (`best_share`).
+        longer improve, and `found_` holds the share of the causes that suits them best and its gain (`best_share`).
         """
         limits = {"monotone_constraints": self.monotone_constraints}
         self.classes_ = np.array([0, 1])
@@ -115,8 +130,8 @@ class Blend(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             self.causes_ = clone(self.causes).set_params(groups=self.groups, **limits)
             self.causes_.fit(inputs, kinds, sample_weight=sample_weight, **watching)
         if is_watched:
-            self.share_ = self._best_share(**watching) if competes else 0.0
-            self.found_ = {"share_of_causes": self.share_}
+            self.found_ = self._best_share(**watching) if competes else {"share_of_causes": 0.0}
+            self.share_ = self.found_["share_of_causes"]
         return self
 
     @property
@@ -124,11 +139,26 @@ class Blend(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """Numbers of trees after which rows that were watched no longer improved, in the order of `tree_counts`."""
         return int(self.one_.best_iteration_), 0 if self.causes_ is None else self.causes_.best_iteration_
 
-    def _best_share(self, **watching: Any) -> float:
+    def _best_share(self, **watching: Any) -> dict[str, float]:
         (weight,) = watching.get("eval_sample_weight") or [None]
         one, causes = self.scores(watching["eval_X"])
         left = np.asarray(watching["eval_y"]) > 0
-        return best_share(one, causes, left, np.ones(len(left)) if weight is None else np.asarray(weight))
+        found = best_share(one, causes, left, np.ones(len(left)) if weight is None else np.asarray(weight))
+        return {"share_of_causes": found.share, "gain": found.gain, "gain_error": found.error}
+
+    def makeup(self) -> str:
+        """Return what the causes of the fitted model count for and why, in one sentence."""
+        if len(self.groups or {}) < 2:
+            return "One ensemble alone: all features speak of one cause, so nothing competes."
+        counts = f"Competing causes count for {self.share_:.0%} of the score, one ensemble for {1 - self.share_:.0%}"
+        if self.gain is None:
+            return f"{counts}, as set beforehand: no rows were held back to find out, or too few of them left."
+        if self.gain == 0:
+            return f"{counts}: any share of the causes raised the log loss of held-back rows."
+        loss = f"the log loss of held-back rows by {self.gain:.5f} (standard error {self.gain_error:.5f})"
+        if self.share_ > 0:
+            return f"{counts}: against one ensemble alone this lowered {loss}."
+        return f"{counts}: even the best share lowered {loss}, which is within noise."
 
     def scores(self, inputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the log-odds of leaving by the one ensemble and by the causes, shape (rows,) each; 0 if not fitted."""

@@ -65,6 +65,11 @@ class Bundle:
         found: dict[str, np.ndarray] = model.outlook(encoded, probability)
         return found
 
+    def makeup(self) -> str:
+        """Return what a model of several parts is made of and why, in words; of others nothing."""
+        model = self.pipeline.named_steps["model"]
+        return model.makeup() if hasattr(model, "makeup") else ""
+
     def in_words(self, features: pd.DataFrame) -> pd.DataFrame:
         """Return the features with the words of its strongest topic in place of every text: what may be quoted."""
         topics = text_topics(self.pipeline.named_steps["encode"])

@@ -47,8 +47,9 @@ def _watched(adds_up: bool) -> Blend:
 
 
 def test_later_rows_say_what_the_causes_count_for() -> None:
-    assert _watched(adds_up=True).found_["share_of_causes"] >= 0.5
-    assert _watched(adds_up=False).found_ == {"share_of_causes": 0.0}
+    adds_up, together = _watched(adds_up=True).found_, _watched(adds_up=False).found_
+    assert adds_up["share_of_causes"] >= 0.5 and adds_up["gain"] > 2 * adds_up["gain_error"] > 0
+    assert together["share_of_causes"] == 0 and together["gain"] <= 2 * together["gain_error"]
 
 
 def test_a_gain_within_noise_is_none_and_boldness_does_not_decide() -> None:
@@ -56,12 +57,12 @@ def test_a_gain_within_noise_is_none_and_boldness_does_not_decide() -> None:
     truth = generator.normal(size=20_000)
     left = generator.random(20_000) < 1 / (1 + np.exp(2 - truth))
     noisy, weight = truth + generator.normal(size=20_000), np.ones(20_000)
-    assert best_share(truth, truth, left, weight) == 0
-    assert best_share(noisy, 3 * truth, left, weight) == 1.0
-    assert best_share(3 * truth, noisy, left, weight) == 0
+    assert best_share(truth, truth, left, weight).share == 0
+    assert best_share(noisy, 3 * truth, left, weight).share == 1.0
+    assert best_share(3 * truth, noisy, left, weight).share == 0
     other = truth + 0.3 * generator.normal(size=20_000)
     handfuls = [slice(start, start + 400) for start in range(0, 20_000, 400)]
-    chosen = [best_share(truth[few], other[few], left[few], weight[few]) for few in handfuls]
+    chosen = [best_share(truth[few], other[few], left[few], weight[few]).share for few in handfuls]
     assert np.mean(np.array(chosen) == 0) > 0.7
 
 
@@ -86,6 +87,36 @@ def test_with_one_cause_nothing_competes() -> None:
     for more in ({}, watching):
         model = _blend(1.0, 10, groups={"journey_stage": [0, 1]}).fit(*rows, **more)
         assert (model.share_, model.causes_) == (0.0, None)
+
+
+class TestMakeup:
+    """What the causes count for and why, in one sentence."""
+
+    def _of(self, share: float, groups: dict[str, list[int]] = GROUPS, **more: object) -> str:
+        return _blend(share, 5, groups=groups, **more).fit(*_rows(True, 500)).makeup()
+
+    def test_says_the_share_and_what_it_gained(self) -> None:
+        assert self._of(0.25, gain=0.00213, gain_error=0.0004) == (
+            "Competing causes count for 25% of the score, one ensemble for 75%: against one ensemble alone this "
+            "lowered the log loss of held-back rows by 0.00213 (standard error 0.00040)."
+        )
+
+    def test_says_that_the_gain_of_none_is_within_noise(self) -> None:
+        assert self._of(0.0, gain=0.0001, gain_error=0.0004).endswith(
+            "even the best share lowered the log loss of held-back rows by 0.00010 (standard error 0.00040), which is "
+            "within noise."
+        )
+
+    def test_says_that_no_share_was_better(self) -> None:
+        assert self._of(0.0, gain=0.0, gain_error=0.0).endswith(
+            "any share of the causes raised the log loss of held-back rows."
+        )
+
+    def test_says_that_nobody_looked(self) -> None:
+        assert "count for 50% of the score, one ensemble for 50%, as set beforehand" in self._of(0.5)
+
+    def test_says_that_nothing_competes(self) -> None:
+        assert self._of(0.5, groups={"pricing": [0, 1]}).startswith("One ensemble alone: all features speak of one")
 
 
 def test_both_parts_keep_to_the_directions_they_are_given() -> None:
@@ -126,6 +157,7 @@ class TestInABundle:
         assert 30 <= model.one.n_estimators < 300
         assert 30 <= model.causes.trees.n_estimators < 300
         assert model.share_of_causes == model.share_
+        assert model.gain >= 0 and "held-back rows" in bundle.makeup()
 
     def test_with_few_leavers_both_have_a_modest_number_and_the_share_stays(self, bundle: Bundle) -> None:
         few = make_matrix(20)
@@ -145,4 +177,6 @@ class TestInABundle:
         again = fit_bundle(matrix, make_fold(matrix), _candidate(), CATALOG, "sigmoid", PROBLEM)
         first, second = write_bundle(bundle, tmp_path / "a"), write_bundle(again, tmp_path / "b")
         assert first == second
-        assert (read_bundle(tmp_path / "a", first).raw_score(matrix) == bundle.raw_score(matrix)).all()
+        read = read_bundle(tmp_path / "a", first)
+        assert (read.raw_score(matrix) == bundle.raw_score(matrix)).all()
+        assert read.makeup() == bundle.makeup()
