@@ -1,7 +1,7 @@
 """Reasons in plain words: what raises a customer's risk, with the customer's own numbers.
 
 A reason says what goes together with the risk; it does not claim a cause is proved. Only contributions that raise the
-risk become reasons, and features that tell the same fact (one topic) become one.
+risk become reasons; features of one topic become one, and no two reasons of a customer tell one fact.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ def choose_reasons(
     count: int,
     can_tell: np.ndarray | None = None,
     causes: Sequence[str] | np.ndarray | None = None,
+    facts: np.ndarray | None = None,
 ) -> list[list[Feature]]:
     """Return for each row the features that speak for its strongest topics, at most `count`, strongest first.
 
@@ -41,6 +42,9 @@ def choose_reasons(
         Which values are worth quoting (see `tells`), same shape; a topic in which none is stays silent.
     causes
         The cause named for each row, shape (rows,).
+    facts
+        Which fact every feature tells (see `facts_told`), shape (rows, features); of those that tell the same, the
+        first to speak does.
     """
     topics = sorted({feature.topic for feature in catalog.features})
     place = {topic: number for number, topic in enumerate(topics)}
@@ -54,22 +58,57 @@ def choose_reasons(
     order = np.argsort(-weight, axis=1, kind="stable")
     chosen = []
     for row, best in enumerate(order):
-        speakers = [_speaker(speaking[row], of_feature == t, catalog) for t in best if weight[row, t] > 0]
+        speakers = [_speaker(speaking[row], of_feature == t) for t in best if weight[row, t] > 0]
         if causes is not None:
-            speakers = _evidence_first(speakers, str(causes[row]))
-        chosen.append(speakers[:count])
+            speakers = _evidence_first(speakers, catalog, str(causes[row]))
+        if facts is not None:
+            speakers = _first_to_tell(speakers, facts[row])
+        chosen.append([catalog.features[number] for number in speakers[:count]])
     return chosen
 
 
-def _evidence_first(speakers: list[Feature], cause: str) -> list[Feature]:
-    evidence = next((feature for feature in speakers if feature.cause == cause), None)
-    return speakers if evidence is None else [evidence, *(f for f in speakers if f is not evidence)]
+def _speaker(contributions: np.ndarray, is_member: np.ndarray) -> int:
+    return int(np.where(is_member, contributions, -np.inf).argmax())
+
+
+def _evidence_first(speakers: list[int], catalog: Catalog, cause: str) -> list[int]:
+    evidence = next((number for number in speakers if catalog.features[number].cause == cause), None)
+    return speakers if evidence is None else [evidence, *(number for number in speakers if number != evidence)]
+
+
+def _first_to_tell(speakers: list[int], facts: np.ndarray) -> list[int]:
+    by_fact: dict[int, int] = {}
+    for number in speakers:
+        by_fact.setdefault(int(facts[number]), number)
+    return list(by_fact.values())
+
+
+def facts_told(features: pd.DataFrame, catalog: Catalog) -> np.ndarray:
+    """Return which fact every feature tells, as the number of the feature whose fact it is, shape (rows, features).
+
+    A feature tells what it quotes. Where a part is as large as the whole it belongs to, both tell the same: the only
+    ticket there was, and the only ticket about billing; a customer for 60 days, on the present terms for 60 days.
+    """
+    place = {name: number for number, name in enumerate(catalog.names)}
+    return np.column_stack([_fact(features, feature, catalog, place) for feature in catalog.features])
+
+
+def _fact(features: pd.DataFrame, feature: Feature, catalog: Catalog, place: Mapping[str, int]) -> np.ndarray:
+    quoted = feature.value_of or feature.name
+    if quoted != feature.name and quoted in place:
+        return _fact(features, catalog[quoted], catalog, place)
+    own = np.full(len(features), place[feature.name])
+    if feature.part_of is None or feature.part_of not in place:
+        return own
+    of_whole = _fact(features, catalog[feature.part_of], catalog, place)
+    return np.where(features[feature.name] == features[feature.part_of], of_whole, own)
 
 
 def tells(features: pd.DataFrame, catalog: Catalog, typical: Mapping[str, Any]) -> np.ndarray:
     """Return which values are worth quoting, shape (rows, features).
 
-    A value that is not known is not, nor a number that would be compared with nearly itself ("326 days, typical: 323").
+    A value that is not known is not, nor one whose prior is not known, nor a number that would be compared with nearly
+    itself ("326 days, typical: 323").
     """
     columns = [_tells(features, feature, typical) for feature in catalog.features]
     return np.column_stack(columns)
@@ -77,17 +116,15 @@ def tells(features: pd.DataFrame, catalog: Catalog, typical: Mapping[str, Any]) 
 
 def _tells(features: pd.DataFrame, feature: Feature, typical: Mapping[str, Any]) -> np.ndarray:
     quoted = feature.value_of or feature.name
-    if quoted not in features:
-        return np.ones(len(features), dtype=bool)
-    values = features[quoted]
+    told = [name for name in (quoted, feature.prior_of) if name in features]
+    is_known = features[told].notna().all(axis=1).to_numpy()
     usual = typical.get(quoted)
-    if "{typical}" not in feature.reason_en or not isinstance(usual, int | float) or not np.isfinite(usual):
-        return values.notna().to_numpy()
-    return (values - usual).abs().gt(NEARLY * abs(usual)).to_numpy()
-
-
-def _speaker(contributions: np.ndarray, is_member: np.ndarray, catalog: Catalog) -> Feature:
-    return catalog.features[int(np.where(is_member, contributions, -np.inf).argmax())]
+    if quoted not in features or "{typical}" not in feature.reason_en:
+        return np.asarray(is_known)
+    if not isinstance(usual, int | float) or not np.isfinite(usual):
+        return np.asarray(is_known)
+    away = np.abs(features[quoted].to_numpy(dtype=float) - usual)
+    return np.asarray(is_known & (away > NEARLY * abs(usual)))
 
 
 def write_reason(feature: Feature, row: Mapping[str, Any], typical: Mapping[str, Any], language: Language) -> str:

@@ -44,6 +44,8 @@ class Feature:
         Value where the customer has no row in the source table; None stays null.
     value_of, prior_of
         Features whose values fill `{value}` and `{prior}`; by default itself and none.
+    part_of
+        Feature of which it counts a part: where both have one value, they tell the same fact.
     ceiling
         Value that means "this or more" (how far back anything is read); it is worded so.
     reads_days
@@ -65,6 +67,7 @@ class Feature:
     empty: float | None = None
     value_of: str | None = None
     prior_of: str | None = None
+    part_of: str | None = None
     ceiling: float | None = None
     reads_days: int | None = None
     direction: Literal[-1, 0, 1] = 0

@@ -107,5 +107,6 @@ def _describe(feature: Feature) -> Feature:
         empty=None,
         value_of=None,
         prior_of=None,
+        part_of=None,
         ceiling=None,
     )

@@ -91,7 +91,7 @@ def describe_kind(
     }
     texts = {key: _labelled(entry[key], label=label[key[-2:]], measured=measured[key[-2:]]) for key in TEXTS}
     filled = {**entry, **texts}
-    for key in ("topic", "value_of", "prior_of"):
+    for key in ("topic", "value_of", "prior_of", "part_of"):
         if key in entry:
             filled[key] = entry[key].replace("<type>", slug)
     effects: Mapping[str | None, Literal[-1, 0, 1]] = {
@@ -148,8 +148,7 @@ def _feature(
         topic=words["topic"],
         kind=words.get("kind", "number"),
         empty=empty,
-        value_of=f"{words['value_of']}{suffix}" if "value_of" in words else None,
-        prior_of=f"{words['prior_of']}{suffix}" if "prior_of" in words else None,
+        **{key: f"{words[key]}{suffix}" for key in ("value_of", "prior_of", "part_of") if key in words},
         ceiling=empty if is_reach else None,
         reads_days=_reads_days(words.get("windows", 1), days, reach),
         direction=direction,

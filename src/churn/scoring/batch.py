@@ -14,7 +14,7 @@ from churn.core.settings import PolicySettings
 from churn.evaluation.money import MRR, contact_profit, customer_values, monthly_revenue
 from churn.explanation.causes import CAUSE_TEXTS, sum_by_cause, top_cause
 from churn.explanation.contributions import explain_rows
-from churn.explanation.reasons import choose_reasons, tells, write_reasons
+from churn.explanation.reasons import choose_reasons, facts_told, tells, write_reasons
 from churn.modeling.bundle import Bundle
 
 LISTS = ("reasons_en", "reasons_ja")
@@ -57,7 +57,8 @@ def score_rows(
     cause = top_cause(sum_by_cause(explained.values, bundle.catalog))
     quoted = bundle.in_words(features)
     can_tell = tells(quoted, bundle.catalog, bundle.typical)
-    chosen = choose_reasons(explained.values, bundle.catalog, policy.reasons, can_tell, cause)
+    facts = facts_told(quoted, bundle.catalog)
+    chosen = choose_reasons(explained.values, bundle.catalog, policy.reasons, can_tell, cause, facts)
     scores = pd.DataFrame(
         {
             "customer_id": features["customer_id"].to_numpy(),

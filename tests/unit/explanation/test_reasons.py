@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from churn.explanation.reasons import choose_reasons, tells, write_reason, write_reasons
+from churn.explanation.reasons import choose_reasons, facts_told, tells, write_reason, write_reasons
 from churn.features.catalog import Catalog
 from tests.unit.modeling.toys import make_feature
 
@@ -69,6 +69,47 @@ class TestChoice:
         assert choose_reasons(values, catalog, 3, causes=["competition"]) == choose_reasons(values, catalog, 3)
 
 
+class TestFacts:
+    """The only ticket there was, and the only ticket about billing, are one ticket."""
+
+    ALL = make_feature("tickets_30d")
+    BILLING = make_feature("billing_30d", part_of="tickets_30d")
+    LATE = make_feature("late_30d", part_of="billing_30d")
+    TREND = make_feature("billing_trend", value_of="billing_30d")
+    CATALOG = Catalog([TREND, LATE, ALL, BILLING, PLAN])
+
+    @classmethod
+    def _told(cls, tickets: float, billing: float, late: float) -> list[str]:
+        row = pd.DataFrame({"tickets_30d": [tickets], "billing_30d": [billing], "late_30d": [late], "plan": ["pro"]})
+        row = row.assign(billing_trend=0.5)
+        return [cls.CATALOG.names[number] for number in facts_told(row, cls.CATALOG)[0]]
+
+    def test_a_part_as_large_as_the_whole_tells_its_fact(self) -> None:
+        assert self._told(3, 2, 1) == ["billing_30d", "late_30d", "tickets_30d", "billing_30d", "plan"]
+        assert self._told(2, 2, 1) == ["tickets_30d", "late_30d", "tickets_30d", "tickets_30d", "plan"]
+        assert self._told(2, 2, 2) == ["tickets_30d"] * 4 + ["plan"]
+
+    def test_nothing_known_is_no_common_fact(self) -> None:
+        assert self._told(np.nan, np.nan, np.nan) == ["billing_30d", "late_30d", "tickets_30d", "billing_30d", "plan"]
+
+    def test_a_whole_that_the_model_does_not_have_is_left_aside(self) -> None:
+        told = facts_told(pd.DataFrame({"late_30d": [1.0]}), Catalog([self.LATE]))
+        assert told.tolist() == [[0]]
+
+    def test_a_fact_is_told_once_and_the_next_reason_takes_the_place(self) -> None:
+        values = np.array([[0.0, 0.1, 0.9, 0.8, 0.2]])
+        row = pd.DataFrame({"tickets_30d": [1.0], "billing_30d": [1.0], "late_30d": [0.0], "billing_trend": [0.5]})
+        facts = facts_told(row.assign(plan="pro"), self.CATALOG)
+        names = [f.name for f in choose_reasons(values, self.CATALOG, 3, facts=facts)[0]]
+        assert names == ["tickets_30d", "plan", "late_30d"]
+
+    def test_the_evidence_of_the_cause_tells_it_rather_than_what_is_stronger(self) -> None:
+        catalog = Catalog([self.ALL, make_feature("billing_30d", cause="pricing", part_of="tickets_30d")])
+        facts = facts_told(pd.DataFrame({"tickets_30d": [1.0], "billing_30d": [1.0]}), catalog)
+        chosen = choose_reasons(np.array([[0.9, 0.1]]), catalog, 3, causes=["pricing"], facts=facts)[0]
+        assert [f.name for f in chosen] == ["billing_30d"]
+
+
 class TestTelling:
     def test_a_number_near_the_typical_one_or_not_known_says_nothing(self) -> None:
         catalog = Catalog([ACTIVE])
@@ -83,6 +124,10 @@ class TestTelling:
         features = pd.DataFrame({"plan": ["pro", None], "tickets": [1.0, np.nan]})
         told = tells(features, Catalog([PLAN, TICKETS]), {"plan": "pro", "tickets": 1.0})
         assert told.tolist() == [[True, True], [False, False]]
+
+    def test_a_change_from_what_is_not_known_says_nothing(self) -> None:
+        features = pd.DataFrame({"active_30": [3.0, 3.0], "active_before": [14.0, np.nan]})
+        assert tells(features, Catalog([ACTIVE]), {}).ravel().tolist() == [True, False]
 
     def test_a_feature_that_quotes_another_is_judged_by_what_it_quotes(self) -> None:
         features = pd.DataFrame({"active_30": [np.nan], "active_trend": [0.5]})

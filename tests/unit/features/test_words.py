@@ -1,11 +1,24 @@
 from __future__ import annotations
 
 from churn.core.source import EventTypeSettings
-from churn.features.words import describe_kind
+from churn.features.words import describe_kind, read_words
 
 
 def _describe(words: EventTypeSettings):
     return describe_kind("event_type", "eng_<type>_value_sum", "app_error", "app_error", words, days=30)
+
+
+def test_a_part_and_its_whole_are_counted_in_one_unit() -> None:
+    entries = {name: words for family in read_words().values() for name, words in family.items()}
+    parts = {name: words["part_of"] for name, words in entries.items() if "part_of" in words}
+    assert len(parts) > 5
+    assert all(entries[name]["unit"] == entries[whole]["unit"] for name, whole in parts.items())
+
+
+def test_a_part_of_a_kind_belongs_to_the_whole_over_the_same_window() -> None:
+    words = EventTypeSettings(en="errors")
+    feature = describe_kind("event_type", "eng_<type>_count", "app_error", "app_error", words, days=30)
+    assert (feature.name, feature.part_of) == ("eng_app_error_count_30d", "eng_events_count_30d")
 
 
 def test_a_value_is_named_by_what_it_measures() -> None:
