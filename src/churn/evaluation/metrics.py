@@ -18,6 +18,7 @@ from churn.evaluation.ranking import TopList, area_under_roc, average_precision,
 from churn.evaluation.reliability import BINS, calibration_line, place_values, row_losses
 
 LINE_POINTS = 2000
+NOISE = "calibration_noise"  # of resamples alone; no metric
 
 
 class Stretches(NamedTuple):
@@ -71,26 +72,32 @@ class Measured:
         chosen = [row for top in lists for row in (top.chosen * churned, top.chosen.astype(float))]
         self._sums = vstack([*by_stretch, *(csr_matrix(row) for row in [*losses.values(), *chosen])], format="csr")
         self._line: tuple[np.ndarray, np.ndarray] | None = None
+        self._gaps: np.ndarray | None = None
         self._as_they_are = self.resample(np.ones((len(churned), 1)))
         self._line = self._as_they_are["calibration_slope"], self._as_they_are["calibration_intercept"]
 
     def measure(self) -> dict[str, float]:
         """Return every metric of the rows as they are."""
-        return {name: float(values[0]) for name, values in self._as_they_are.items()}
+        return {name: float(values[0]) for name, values in self._as_they_are.items() if name != NOISE}
 
     def resample(self, weights: np.ndarray) -> dict[str, np.ndarray]:
-        """Return every metric under each column of row weights, (rows, draws); shape (draws,) each."""
+        """Return every metric under each column of row weights, (rows, draws); shape (draws,) each.
+
+        And, as NOISE, how far the gaps between predicted and observed are from those of the rows as they are.
+        """
         width = int(self._stretches.of_row.max()) + 1
         rows, predicted, leavers, sums = np.split(self._sums @ weights, [width, 2 * width, 3 * width])
         losses, listed = np.split(sums, [len(self._losses)])
         total, left = rows.sum(axis=0), leavers.sum(axis=0)
-        gaps = np.add.reduceat(predicted - leavers, self._stretches.bins)
+        gaps = np.add.reduceat(predicted - leavers, self._stretches.bins) / total
+        self._gaps = gaps if self._gaps is None else self._gaps  # of the rows as they are, which come first
         slope, intercept, empc = self._lines(rows, predicted, leavers)
         metrics = {
             "auc": area_under_roc(leavers, rows - leavers),
             "average_precision": average_precision(leavers, rows),
             **{name: loss / total for name, loss in zip(self._losses, losses, strict=True)},
-            "calibration_error": np.abs(gaps).sum(axis=0) / total,
+            "calibration_error": np.abs(gaps).sum(axis=0),
+            NOISE: np.abs(gaps - self._gaps).sum(axis=0),
             "mean_predicted": predicted.sum(axis=0) / total,
             "observed_rate": left / total,
             "calibration_slope": slope,

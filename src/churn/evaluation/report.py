@@ -14,7 +14,7 @@ import pandas as pd
 from churn.core.settings import EvaluationSettings, MoneySettings
 from churn.evaluation.metrics import Measured
 from churn.evaluation.ranking import rank_within_dates, top_lists
-from churn.evaluation.resampling import Estimate, count_leavers, estimate, resampled
+from churn.evaluation.resampling import Estimate, count_leavers, estimate, freed_of_noise, resampled
 
 
 @dataclass(frozen=True)
@@ -66,8 +66,10 @@ def build_report(
         Costs and value for EMPC.
     """
     measured = {name: _measured(rows, p, capacity, value, money) for name, p in probabilities.items()}
-    points = {name: m.measure() for name, m in measured.items()}
-    tables = resampled(measured, rows["customer_id"], settings)
+    drawn = resampled(measured, rows["customer_id"], settings)
+    freed = {name: freed_of_noise(m.measure(), drawn[name]) for name, m in measured.items()}
+    points = {name: found for name, (found, _) in freed.items()}
+    tables = {name: found for name, (_, found) in freed.items()}
     first = next(iter(measured))
     leavers = count_leavers(rows)
     metrics = {n: {k: estimate(v, tables[n][k], settings, leavers) for k, v in points[n].items()} for n in measured}
@@ -89,7 +91,7 @@ def measure_models(
     value: np.ndarray | None = None,
     money: MoneySettings | None = None,
 ) -> dict[str, dict[str, float]]:
-    """Return every metric of every model on the same rows, without intervals."""
+    """Return every metric of every model on the same rows, without intervals; calibration errors hold their noise."""
     return {name: _measured(rows, p, capacity, value, money).measure() for name, p in probabilities.items()}
 
 
@@ -119,10 +121,10 @@ def table_lines(report: Report) -> list[str]:
     shown = ("auc", "average_precision", "lift_at_10pct", "capture_rate_at_capacity", "log_loss", "calibration_error",
              "calibration_slope")  # fmt: skip
     lines = [f"test: {report.rows:,} rows, {report.positives:,} churned; metric and its interval"]
-    lines.append(f"  {'':<25}" + "".join(f"{model:<24}" for model in report.metrics))
-    for name in shown:
-        cells = [_cell(metrics[name]) for metrics in report.metrics.values()]
-        lines.append(f"  {name:<25}" + "".join(f"{cell:<24}" for cell in cells))
+    columns = [[model, *(_cell(metrics[name]) for name in shown)] for model, metrics in report.metrics.items()]
+    widths = [max(map(len, column)) for column in columns]
+    for name, *cells in zip(("", *shown), *columns, strict=True):
+        lines.append(f"  {name:<25}" + "  ".join(f"{c:<{w}}" for c, w in zip(cells, widths, strict=True)))
     return [line.rstrip() for line in lines]
 
 

@@ -10,7 +10,8 @@ import pandas as pd
 from scipy.special import ndtr, stdtrit
 
 from churn.core.settings import EvaluationSettings
-from churn.evaluation.metrics import Measured
+from churn.evaluation.metrics import NOISE, Measured
+from churn.evaluation.reliability import without_noise
 
 BLOCK = 2_000_000  # row weights at a time: 16 MB
 
@@ -72,6 +73,15 @@ def interval_tail(interval: float, leavers: int) -> float:
 def count_leavers(rows: pd.DataFrame) -> int:
     """Return how many different customers churned."""
     return int(rows.loc[rows["churned"] == 1, "customer_id"].nunique())
+
+
+def freed_of_noise(
+    points: Mapping[str, float], draws: Mapping[str, np.ndarray]
+) -> tuple[dict[str, float], dict[str, np.ndarray]]:
+    """Return the metrics of a model and those of its resamples with the calibration error freed of chance."""
+    error, drawn = without_noise(points["calibration_error"], draws["calibration_error"], draws[NOISE])
+    others = {name: values for name, values in draws.items() if name != NOISE}
+    return {**points, "calibration_error": error}, {**others, "calibration_error": drawn}
 
 
 def estimate(value: float, draws: np.ndarray, settings: EvaluationSettings, leavers: int) -> Estimate:

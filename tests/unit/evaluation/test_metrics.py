@@ -8,7 +8,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score, brier_score_loss, log_loss, roc_auc_score
 
 from churn.core.settings import MoneySettings
-from churn.evaluation.metrics import Measured, find_stretches
+from churn.evaluation.metrics import NOISE, Measured, find_stretches
 from churn.evaluation.ranking import TopList
 from churn.evaluation.reliability import calibration_error, equal_mass_bins
 
@@ -47,6 +47,21 @@ def test_metrics_under_weights_are_those_of_copied_rows(drawn: tuple[np.ndarray,
             "lift_at_x": left[listed].mean() / left.mean(),
         }
         assert {name: found[name][draw] for name in expected} == pytest.approx(expected)
+
+
+def test_what_chance_does_to_calibration_is_told_of_resamples_and_is_no_metric(drawn: tuple[np.ndarray, ...]) -> None:
+    churned, probability, _, weights = drawn
+    measured = Measured(churned, probability, [])
+    assert NOISE not in measured.measure()
+    of_row, bins = equal_mass_bins(probability)
+
+    def gaps(weight: np.ndarray) -> list[float]:
+        rows = list(zip(weight, probability - churned, of_row, strict=True))
+        return [sum(w * gap for w, gap, b in rows if b == n) / weight.sum() for n in range(bins)]
+
+    as_they_are = gaps(np.ones(ROWS))
+    expected = [sum(abs(g - own) for g, own in zip(gaps(w), as_they_are, strict=True)) for w in weights.T]
+    assert measured.resample(weights)[NOISE] == pytest.approx(np.array(expected))
 
 
 def test_the_calibration_line_under_weights_is_the_one_scikit_learn_fits(drawn: tuple[np.ndarray, ...]) -> None:

@@ -11,6 +11,7 @@ from churn.evaluation.reliability import (
     equal_mass_bins,
     reliability_table,
     row_losses,
+    without_noise,
 )
 
 
@@ -160,3 +161,21 @@ def test_small_samples_that_hardly_vary_or_are_separated_give_no_line_and_no_war
         churned = (generator.random(rows) < 0.4).astype(float)
         if weights.sum():
             assert np.shape(calibration_line(probability, churned, weights)) == (2,)
+
+
+class TestNoise:
+    """Half of all intervals of a perfect model would exclude the truth if chance were not taken out."""
+
+    DRAWN, NOISE = np.array([0.05, 0.06, 0.08]), np.array([0.02, 0.03, 0.04])
+
+    def test_an_error_as_small_as_chance_alone_makes_it_is_none(self) -> None:
+        assert without_noise(0.03, self.DRAWN, self.NOISE)[0] == 0
+        assert without_noise(0.02, self.DRAWN, self.NOISE)[0] == 0
+
+    def test_without_chance_everything_stays_as_it_is(self) -> None:
+        error, drawn = without_noise(0.05, self.DRAWN, np.zeros(3))
+        assert error == pytest.approx(0.05) and drawn == pytest.approx(self.DRAWN)
+
+    def test_resamples_that_doubled_the_chance_lie_around_the_error(self) -> None:
+        error, drawn = without_noise(0.05, np.array([np.sqrt(0.05**2 + 0.03**2)]), np.array([0.03]))
+        assert drawn[0] == pytest.approx(error)

@@ -6,7 +6,8 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from churn.core.settings import EvaluationSettings
-from churn.evaluation.report import build_report, table_lines
+from churn.evaluation.report import Report, build_report, table_lines
+from churn.evaluation.resampling import Estimate
 
 SETTINGS = EvaluationSettings(bootstrap_samples=40)
 
@@ -34,6 +35,23 @@ class TestReport:
         assert auc.low < auc.value < auc.high
         assert (report.rows, report.positives) == (len(rows), rows["churned"].sum())
         assert report.metrics["model"]["observed_rate"].value == pytest.approx(rows["churned"].mean())
+
+    @pytest.mark.parametrize("slope", [1.0, 0.4])
+    def test_a_calibration_error_lies_in_its_interval_and_so_does_the_truth(self, slope: float) -> None:
+        held, points = 0, []
+        for seed in range(10):
+            generator = np.random.default_rng(seed)
+            log_odds = generator.normal(-2, 1, 2_000)
+            said, true = (1 / (1 + np.exp(-x)) for x in (log_odds, slope * (log_odds + 2) - 2))
+            rows = pd.DataFrame({"customer_id": np.arange(2_000), "as_of_date": pd.Timestamp("2024-01-01")})
+            rows = rows.assign(churned=(generator.random(2_000) < true).astype(int))
+            found = build_report(rows, {"m": said}, SETTINGS, capacity=5).metrics["m"]["calibration_error"]
+            assert found.low <= found.value <= found.high
+            truth = float(np.abs([(said - true)[part].mean() for part in np.array_split(said.argsort(), 15)]).mean())
+            held += found.low <= truth + 1e-3 and truth <= found.high
+            points.append(found.value - truth)
+        assert held >= 8
+        assert abs(np.mean(points)) < 0.008
 
     def test_intervals_are_wider_when_few_customers_fill_the_rows(self) -> None:
         rows, knows, _ = _test_rows()
@@ -92,3 +110,11 @@ class TestReport:
         for name in ("lightgbm", "recency"):
             estimate = report.metrics[name]["auc"]
             assert f"{estimate.value:.3f} [{estimate.low:.3f}, {estimate.high:.3f}]" in auc
+
+    def test_columns_stay_apart_however_wide_a_figure_is(self) -> None:
+        wide = dict.fromkeys(
+            ("auc", "average_precision", "lift_at_10pct", "capture_rate_at_capacity", "log_loss", "calibration_error",
+             "calibration_slope"), Estimate(29.1, -340.5, 417.3)
+        )  # fmt: skip
+        lines = table_lines(Report({"recency": wide, "logistic": wide}, {}, 10, 1))
+        assert lines[2].endswith("29.100 [-340.500, 417.300]  29.100 [-340.500, 417.300]")
