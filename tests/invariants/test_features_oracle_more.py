@@ -1,4 +1,4 @@
-"""More families against a brute-force reading: rhythm, seats, messages, feedback, incidents, journey, pricing."""
+"""More families against a brute-force reading: from rhythm and seats to the journey, prices and losses."""
 
 from __future__ import annotations
 
@@ -6,16 +6,18 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta
 from functools import partial
-from itertools import pairwise
+from itertools import pairwise, product
 from math import log
 from statistics import fmean, pstdev
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
+from hypothesis.strategies import sampled_from
 
 from churn.core.contract import DELAY
-from tests.builders import by_key
+from churn.features.matrix import build_features
+from tests.builders import by_key, make_inputs, make_source
 from tests.invariants.facts import (
     CUSTOMERS,
     DATES,
@@ -338,3 +340,47 @@ def test_pricing_is_the_price_over_the_use(engine):
                 assert differences(row, {f"price_active_day_mean_{n}d": expected}) == {}, key
 
     check_prices()
+
+
+def country_of(customer: str, customers: list[Row], day: date) -> str:
+    """Return the country of the version valid on the date."""
+    versions = [row for row in customers if row["customer_id"] == customer]
+    begun = [row for row in versions if row["valid_from"] is None or row["valid_from"] < midnight(day)]
+    return str(max(begun, key=lambda row: row["valid_from"] or datetime.min)["country"])
+
+
+def share_of_losses(facts: Facts, here: tuple[str, ...], customer: str, day: date, days: int) -> float:
+    """Return who of the customer's country left in the last days, of these and those who are here."""
+    leavers = {
+        term["customer_id"]
+        for term in facts["subscriptions"]
+        if term["end_reason"] in ("voluntary", "involuntary")
+        and is_visible(term["ended_at"], term[DELAY], day)
+        and within(term["ended_at"], day, days)
+    }
+    alike = [
+        c for c in CUSTOMERS if country_of(c, facts["customers"], day) == country_of(customer, facts["customers"], day)
+    ]
+    lost = sum(c in leavers and c not in here for c in alike)
+    return lost / (lost + sum(c in here for c in alike))
+
+
+def test_losses_are_who_left_of_a_segment(engine):
+    """Built anew each time, as prices."""
+
+    @given(facts=companies(), here=sampled_from((("A",), ("A", "B"), ("C",))))
+    @settings(max_examples=12)
+    def check_losses(facts: Facts, here: tuple[str, ...]) -> None:
+        fill(engine, facts)
+        staged = {table: engine.backend.table(table) for table in ("customers", "subscriptions")}
+        inputs = make_inputs(
+            staged, ["losses"], *map(str, DATES), customers=here, windows_days=WINDOWS_DAYS,
+            observation_days=OBSERVATION_DAYS, source=make_source(attributes={"country": "segment"}),
+        )  # fmt: skip
+        rows = by_key(build_features(inputs).table)
+        assert len(rows) == len(here) * len(DATES)
+        for customer, day in product(here, DATES):
+            expected = {f"loss_peers_ratio_{n}d": share_of_losses(facts, here, customer, day, n) for n in WINDOWS_DAYS}
+            assert differences(rows[customer, str(day)], expected) == {}, (customer, day)
+
+    check_losses()

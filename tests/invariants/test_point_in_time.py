@@ -243,3 +243,48 @@ class TestPeers:
             for day in DATES:
                 values = [row[name] for (_, d), row in ranks.items() if d == day]
                 assert all(0.0 <= value <= 100.0 for value in values) and min(values) == 0.0
+
+
+class TestLosses:
+    """Who left is counted among customers outside the cohort, so their facts may change a share, but only by what was
+    known. Built anew each time, as the other families over families.
+    """
+
+    HERE = ("A", "B")
+
+    def losses(self, engine, facts: Facts, dates: Sequence[date]) -> dict[tuple[str, date], Row]:
+        fill(engine, facts)
+        inputs = make_inputs(
+            {table: engine.backend.table(table) for table in ("customers", "subscriptions")},
+            ["losses"],
+            *map(str, dates),
+            customers=self.HERE,
+            windows_days=WINDOWS_DAYS,
+            observation_days=OBSERVATION_DAYS,
+            source=make_source(attributes={"country": "segment"}),
+        )
+        rows = build_features(inputs).table.to_pyarrow().to_pylist()
+        return {(row["customer_id"], row["as_of_date"]): row for row in rows}
+
+    @given(facts=companies(), future=companies())
+    @settings(max_examples=6)
+    def test_do_not_look_ahead_or_at_other_dates(self, engine, facts: Facts, future: Facts):
+        together = self.losses(engine, facts, DATES)
+        assert set(together) == {(customer, day) for customer in self.HERE for day in DATES}
+        for day in SINGLE:
+            same(self.losses(engine, as_known(facts, day), [day]), on(together, day))
+            same(self.losses(engine, with_future(facts, future, day), [day]), on(together, day))
+
+    @given(facts=companies(), data=st.data())
+    @settings(max_examples=6)
+    def test_do_not_mind_the_order_of_rows_or_a_shift_of_all_times(self, engine, facts: Facts, data: st.DataObject):
+        before = self.losses(engine, facts, DATES)
+        shuffled = {table: data.draw(st.permutations(rows)) for table, rows in facts.items()}
+        same(self.losses(engine, shuffled, DATES), before)
+        after = self.losses(engine, shifted(facts, SHIFT), [day + SHIFT for day in DATES])
+        same({(customer, day - SHIFT): _undated(row) for (customer, day), row in after.items()},
+             {key: _undated(row) for key, row in before.items()})  # fmt: skip
+
+
+def _undated(row: Row) -> Row:
+    return {name: value for name, value in row.items() if name != "as_of_date"}
