@@ -293,7 +293,7 @@ def _customers(draw: st.DrawFn) -> list[Row]:
     return rows
 
 
-def rows_of(table: str, most: int) -> st.SearchStrategy[list[Row]]:
+def rows_of(table: str, most: int, least: int = 0) -> st.SearchStrategy[list[Row]]:
     """Return lists of facts of one table; ids follow the order in which rows are drawn."""
     one = {
         "events": _events, "tickets": _tickets, "payments": _payments, "subscriptions": _subscriptions,
@@ -305,7 +305,7 @@ def rows_of(table: str, most: int) -> st.SearchStrategy[list[Row]]:
     def numbered(rows: list[Row]) -> list[Row]:
         return [({key: f"{number:03}"} if key else {}) | row for number, row in enumerate(rows)]
 
-    return st.lists(one, max_size=most).map(numbered)
+    return st.lists(one, min_size=least, max_size=most).map(numbered)
 
 
 def companies() -> st.SearchStrategy[Facts]:
@@ -315,6 +315,13 @@ def companies() -> st.SearchStrategy[Facts]:
         "obligations": 6,
     }  # fmt: skip
     return st.fixed_dictionaries({"customers": _customers()} | {t: rows_of(t, n) for t, n in most.items()})
+
+
+def companies_of_terms() -> st.SearchStrategy[Facts]:
+    """Return companies of customers and so many subscriptions that some end around the dates, and of nothing else."""
+    nothing = {table: st.just([]) for table in (*MAIN_TIME, "incidents")}
+    terms = rows_of("subscriptions", 20, least=10)
+    return st.fixed_dictionaries({**nothing, "customers": _customers(), "subscriptions": terms})
 
 
 def fill(engine: Engine, facts: Facts) -> None:

@@ -6,17 +6,16 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta
 from functools import partial
-from itertools import pairwise, product
+from itertools import pairwise
 from math import log
 from statistics import fmean, pstdev
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
-from hypothesis.strategies import sampled_from
 
 from churn.core.contract import DELAY
-from churn.features.matrix import build_features
+from churn.features.losses import build_losses
 from tests.builders import by_key, make_inputs, make_source
 from tests.invariants.facts import (
     CUSTOMERS,
@@ -28,6 +27,7 @@ from tests.invariants.facts import (
     Machine,
     Row,
     companies,
+    companies_of_terms,
     differences,
     fill,
     is_visible,
@@ -37,6 +37,7 @@ from tests.invariants.facts import (
 from tests.invariants.test_features_oracle import REACH, age, features, within
 
 EXAMPLES = 40
+HERE = ("A", "B")  # the cohort of losses; who left is not in it
 Oracle = Callable[[Mapping[str, list[Row]], date], Row]
 
 
@@ -349,7 +350,7 @@ def country_of(customer: str, customers: list[Row], day: date) -> str:
     return str(max(begun, key=lambda row: row["valid_from"] or datetime.min)["country"])
 
 
-def share_of_losses(facts: Facts, here: tuple[str, ...], customer: str, day: date, days: int) -> float:
+def share_of_losses(facts: Facts, customer: str, day: date, days: int) -> float:
     """Return who of the customer's country left in the last days, of these and those who are here."""
     leavers = {
         term["customer_id"]
@@ -361,26 +362,28 @@ def share_of_losses(facts: Facts, here: tuple[str, ...], customer: str, day: dat
     alike = [
         c for c in CUSTOMERS if country_of(c, facts["customers"], day) == country_of(customer, facts["customers"], day)
     ]
-    lost = sum(c in leavers and c not in here for c in alike)
-    return lost / (lost + sum(c in here for c in alike))
+    lost = sum(c in leavers and c not in HERE for c in alike)
+    return lost / (lost + sum(c in HERE for c in alike))
 
 
-def test_losses_are_who_left_of_a_segment(engine):
-    """Built anew each time, as prices."""
-
-    @given(facts=companies(), here=sampled_from((("A",), ("A", "B"), ("C",))))
-    @settings(max_examples=12)
-    def check_losses(facts: Facts, here: tuple[str, ...]) -> None:
-        fill(engine, facts)
-        staged = {table: engine.backend.table(table) for table in ("customers", "subscriptions")}
+@pytest.fixture(scope="module")
+def losses(engine) -> Machine:
+    def build(staged: Mapping[str, Any]) -> Any:
+        tables = {table: staged[table] for table in ("customers", "subscriptions")}
         inputs = make_inputs(
-            staged, ["losses"], *map(str, DATES), customers=here, windows_days=WINDOWS_DAYS,
+            tables, ["losses"], *map(str, DATES), customers=HERE, windows_days=WINDOWS_DAYS,
             observation_days=OBSERVATION_DAYS, source=make_source(attributes={"country": "segment"}),
         )  # fmt: skip
-        rows = by_key(build_features(inputs).table)
-        assert len(rows) == len(here) * len(DATES)
-        for customer, day in product(here, DATES):
-            expected = {f"loss_peers_ratio_{n}d": share_of_losses(facts, here, customer, day, n) for n in WINDOWS_DAYS}
-            assert differences(rows[customer, str(day)], expected) == {}, (customer, day)
+        return build_losses(inputs, {}).table
 
-    check_losses()
+    return Machine(engine, build)
+
+
+@given(facts=companies_of_terms())
+@settings(max_examples=EXAMPLES)
+def test_losses_are_who_left_of_a_segment(losses, facts: Facts):
+    rows = losses(facts)
+    assert set(rows) == {(customer, day) for customer in HERE for day in DATES}
+    for (customer, day), row in rows.items():
+        expected = {f"loss_peers_ratio_{n}d": share_of_losses(facts, customer, day, n) for n in WINDOWS_DAYS}
+        assert differences(row, expected) == {}, (customer, day)

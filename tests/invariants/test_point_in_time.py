@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from churn.core.contract import DELAY
+from churn.features.losses import build_losses
 from churn.features.matrix import build_features
 from churn.snapshots.beginnings import find_beginnings
 from tests.builders import make_inputs, make_source
@@ -28,6 +29,7 @@ from tests.invariants.facts import (
     Row,
     as_known,
     companies,
+    companies_of_terms,
     differences,
     fill,
     incident_as_known,
@@ -47,6 +49,7 @@ CALENDAR = (
 )  # months and weeks have their own ways
 SHIFT = timedelta(days=367)  # over a leap day, onto other days of the week
 SINGLE = DATES[1:3]
+HERE = ("A", "B")  # the cohort of losses; who left is not in it
 DAYS = st.sampled_from(SINGLE)
 EXAMPLES = 15
 BEGUN = {"events": "2024-02-22", **dict.fromkeys(("tickets", "messages", "responses", "payments"), "2024-03-01")}
@@ -245,46 +248,56 @@ class TestPeers:
                 assert all(0.0 <= value <= 100.0 for value in values) and min(values) == 0.0
 
 
+def losses(staged, dates: Sequence[date] = DATES):
+    inputs = make_inputs(
+        {table: staged[table] for table in ("customers", "subscriptions")},
+        ["losses"],
+        *map(str, dates),
+        customers=HERE,
+        windows_days=WINDOWS_DAYS,
+        observation_days=OBSERVATION_DAYS,
+        source=make_source(attributes={"country": "segment"}),
+    )
+    return build_losses(inputs, {}).table
+
+
+@pytest.fixture(scope="module")
+def together(engine) -> Machine:
+    """Losses of all dates."""
+    return Machine(engine, losses)
+
+
+@pytest.fixture(scope="module")
+def single(engine) -> dict[date, Machine]:
+    """Losses of some dates, each on its own."""
+    return {day: Machine(engine, lambda staged, d=day: losses(staged, [d])) for day in SINGLE}
+
+
+@pytest.fixture(scope="module")
+def moved(engine) -> Machine:
+    """Losses of all dates, some days later."""
+    return Machine(engine, lambda staged: losses(staged, [day + SHIFT for day in DATES]))
+
+
 class TestLosses:
-    """Who left is counted among customers outside the cohort, so their facts may change a share, but only by what was
-    known. Built anew each time, as the other families over families.
-    """
+    """Who left is counted among customers outside the cohort: their facts change shares, but only by what was known."""
 
-    HERE = ("A", "B")
+    @given(facts=companies_of_terms(), future=companies_of_terms(), day=DAYS)
+    @settings(max_examples=EXAMPLES)
+    def test_do_not_look_ahead_or_at_other_dates(self, together, single, facts: Facts, future: Facts, day: date):
+        rows = on(together(facts), day)
+        same(single[day](as_known(facts, day)), rows)
+        same(single[day](with_future(facts, future, day)), rows)
 
-    def losses(self, engine, facts: Facts, dates: Sequence[date]) -> dict[tuple[str, date], Row]:
-        fill(engine, facts)
-        inputs = make_inputs(
-            {table: engine.backend.table(table) for table in ("customers", "subscriptions")},
-            ["losses"],
-            *map(str, dates),
-            customers=self.HERE,
-            windows_days=WINDOWS_DAYS,
-            observation_days=OBSERVATION_DAYS,
-            source=make_source(attributes={"country": "segment"}),
-        )
-        rows = build_features(inputs).table.to_pyarrow().to_pylist()
-        return {(row["customer_id"], row["as_of_date"]): row for row in rows}
-
-    @given(facts=companies(), future=companies())
-    @settings(max_examples=6)
-    def test_do_not_look_ahead_or_at_other_dates(self, engine, facts: Facts, future: Facts):
-        together = self.losses(engine, facts, DATES)
-        assert set(together) == {(customer, day) for customer in self.HERE for day in DATES}
-        for day in SINGLE:
-            same(self.losses(engine, as_known(facts, day), [day]), on(together, day))
-            same(self.losses(engine, with_future(facts, future, day), [day]), on(together, day))
-
-    @given(facts=companies(), data=st.data())
-    @settings(max_examples=6)
-    def test_do_not_mind_the_order_of_rows_or_a_shift_of_all_times(self, engine, facts: Facts, data: st.DataObject):
-        before = self.losses(engine, facts, DATES)
+    @given(facts=companies_of_terms(), data=st.data())
+    @settings(max_examples=EXAMPLES)
+    def test_do_not_mind_the_order_of_rows(self, together, facts: Facts, data: st.DataObject):
         shuffled = {table: data.draw(st.permutations(rows)) for table, rows in facts.items()}
-        same(self.losses(engine, shuffled, DATES), before)
-        after = self.losses(engine, shifted(facts, SHIFT), [day + SHIFT for day in DATES])
-        same({(customer, day - SHIFT): _undated(row) for (customer, day), row in after.items()},
-             {key: _undated(row) for key, row in before.items()})  # fmt: skip
+        same(together(shuffled), together(facts))
 
-
-def _undated(row: Row) -> Row:
-    return {name: value for name, value in row.items() if name != "as_of_date"}
+    @given(facts=companies_of_terms())
+    @settings(max_examples=EXAMPLES)
+    def test_do_not_mind_a_shift_of_all_times(self, together, moved, facts: Facts):
+        after = moved(shifted(facts, SHIFT))
+        for (customer, day), row in together(facts).items():
+            assert differences(after[customer, day + SHIFT], row | {"as_of_date": day + SHIFT}) == {}
