@@ -20,6 +20,7 @@ NOT_KNOWN: Mapping[Language, str] = {"en": "not known", "ja": "不明"}
 LONGEST = 80  # characters of a category that a sentence quotes
 NEARLY = 0.05  # share of the typical value within which a number says nothing
 _ONE = re.compile(r"(?<![\d.,])1 (day|hour|action|month|ticket|payment|kind|time)s\b")
+_OR_MORE_JA = re.compile(r"(\d[\d,]*)\+(日|回|件)")
 
 
 def choose_reasons(
@@ -146,7 +147,7 @@ def write_reason(feature: Feature, row: Mapping[str, Any], typical: Mapping[str,
         prior=_shown(row.get(feature.prior_of) if feature.prior_of else None, language),
         typical=_shown(typical.get(value_of), language, feature.ceiling),
     )
-    return _ONE.sub(r"1 \1", text) if language == "en" else text
+    return _ONE.sub(r"1 \1", text) if language == "en" else _OR_MORE_JA.sub(r"\1\2以上", text)
 
 
 def write_reasons(

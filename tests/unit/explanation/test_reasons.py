@@ -182,6 +182,7 @@ class TestWords:
 
     def test_a_value_at_the_ceiling_means_this_or_more(self) -> None:
         assert write_reason(RECENCY, {"recency": 180.0}, {}, "en") == "Last active 180+ days ago"
+        assert write_reason(RECENCY, {"recency": 180.0}, {}, "ja") == "最終利用は180日以上前"
         assert write_reason(RECENCY, {"recency": 179.0}, {}, "en") == "Last active 179 days ago"
 
     def test_words_of_a_customer_are_never_taken_for_a_template(self) -> None:
