@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 COLOURS = ("#1f6fb2", "#d1495b", "#7a7a7a", "#3a9d5d", "#e08e0b", "#7b4fa3")
+LINES = tuple({"color": colour, "lw": 1.5 if number else 3.0} for number, colour in enumerate(COLOURS))
+"""How models are drawn: the first one broad, so that it shows beneath another that has the same curve."""
 POINTS = 2000
 
 
@@ -38,9 +40,9 @@ def plot_roc(churned: np.ndarray, probabilities: Mapping[str, np.ndarray]) -> Fi
     figure, axes = _figure(
         "ROC: leavers caught against stayers disturbed", "share of stayers listed", "share of leavers listed"
     )
-    for colour, (name, probability) in zip(COLOURS, probabilities.items(), strict=False):
+    for line, (name, probability) in zip(LINES, probabilities.items(), strict=False):
         false, true, _ = roc_curve(churned, probability)
-        axes.plot(*_thin(false, true), color=colour, label=name)  # type: ignore[attr-defined]
+        axes.plot(*_thin(false, true), label=name, **line)  # type: ignore[attr-defined]
     axes.plot([0, 1], [0, 1], color="black", lw=0.8, ls=":", label="chance")  # type: ignore[attr-defined]
     axes.legend()  # type: ignore[attr-defined]
     return figure
@@ -55,10 +57,10 @@ def plot_precision_recall(churned: np.ndarray, probabilities: Mapping[str, np.nd
     figure, axes = _figure(
         "Precision and recall", "recall: share of leavers listed", "precision: share of the list that leaves"
     )
-    for colour, (name, probability) in zip(COLOURS, probabilities.items(), strict=False):
+    for line, (name, probability) in zip(LINES, probabilities.items(), strict=False):
         precision, recall, _ = precision_recall_curve(churned, probability)
         precision[-1] = precision[-2]  # the last point is a convention, "precision 1 of nobody", and no list
-        axes.plot(*_thin(recall, precision), color=colour, label=name, drawstyle="steps-post")  # type: ignore[attr-defined]
+        axes.plot(*_thin(recall, precision), label=name, **line, drawstyle="steps-post")  # type: ignore[attr-defined]
     axes.axhline(churned.mean(), color="black", lw=0.8, ls=":", label="base rate")  # type: ignore[attr-defined]
     axes.legend()  # type: ignore[attr-defined]
     return figure
@@ -70,10 +72,10 @@ def plot_calibration(churned: np.ndarray, probabilities: Mapping[str, np.ndarray
         "Calibration: what was said against what happened", "predicted probability", "observed share of leavers"
     )
     top = 0.0
-    for colour, (name, probability) in zip(COLOURS, probabilities.items(), strict=False):
+    for line, (name, probability) in zip(LINES, probabilities.items(), strict=False):
         table = pd.DataFrame(reliability_table(probability, churned, equal_mass_bins(probability)))
         top = max(top, table["predicted"].max(), table["observed"].max())
-        axes.plot(table["predicted"], table["observed"], "o-", ms=4, color=colour, label=name)  # type: ignore[attr-defined]
+        axes.plot(table["predicted"], table["observed"], "o-", ms=4, label=name, **line)  # type: ignore[attr-defined]
     axes.plot([0, top], [0, top], color="black", lw=0.8, ls=":", label="perfect")  # type: ignore[attr-defined]
     axes.legend()  # type: ignore[attr-defined]
     return figure
@@ -86,11 +88,11 @@ def plot_gain(rows: pd.DataFrame, probabilities: Mapping[str, np.ndarray], capac
     )
     churned = rows["churned"].to_numpy(dtype=float)
     sizes = rows.groupby("as_of_date")["customer_id"].transform("size").to_numpy()
-    for colour, (name, probability) in zip(COLOURS, probabilities.items(), strict=False):
+    for line, (name, probability) in zip(LINES, probabilities.items(), strict=False):
         depth = rank_within_dates(rows, probability) / sizes
         order = np.argsort(depth, kind="stable")
         caught = np.cumsum(churned[order]) / churned.sum()
-        axes.plot(*_thin(depth[order], caught), color=colour, label=name)  # type: ignore[attr-defined]
+        axes.plot(*_thin(depth[order], caught), label=name, **line)  # type: ignore[attr-defined]
     axes.plot([0, 1], [0, 1], color="black", lw=0.8, ls=":", label="chance")  # type: ignore[attr-defined]
     axes.axvline(min(capacity / sizes.mean(), 1), color="#e08e0b", lw=1, label="the team's capacity")  # type: ignore[attr-defined]
     axes.legend()  # type: ignore[attr-defined]

@@ -16,7 +16,10 @@ from matplotlib.figure import Figure
 
 from churn.explanation.causes import CAUSE_TEXTS
 from churn.explanation.contributions import Contributions
+from churn.explanation.reasons import NOT_KNOWN
 from churn.features.catalog import Catalog
+
+AXIS = "contribution to the risk (log-odds)"
 
 
 def plot_contributions(
@@ -27,6 +30,7 @@ def plot_contributions(
         values=contributions.values,
         base_values=np.full(len(contributions.values), contributions.base),
         data=_numbers(features, catalog),
+        display_data=_in_words(features, catalog),
         feature_names=[feature.en for feature in catalog.features],
     )
     riskiest = int(contributions.raw_score.argmax())
@@ -41,6 +45,12 @@ def plot_contributions(
             lambda: shap.plots.waterfall(explanation[riskiest], **shown), "The riskiest customer's score"
         ),
     }
+
+
+def _in_words(features: pd.DataFrame, catalog: Catalog) -> np.ndarray:
+    """Return what pictures of single customers quote: numbers, categories by name, and what is not known as such."""
+    columns = [features[feature.name].astype(object) for feature in catalog.features]
+    return np.column_stack([column.where(column.notna(), NOT_KNOWN["en"]).to_numpy() for column in columns])
 
 
 def plot_causes(by_cause: pd.DataFrame) -> Figure:
@@ -73,5 +83,8 @@ def _drawn(draw: Callable[[], object], title: str) -> Figure:
         np.random.set_state(state)  # noqa: NPY002
     figure: Figure = plt.gcf()
     plt.close(figure)  # pyplot would keep it for good; it can be drawn on and saved without
+    axes = figure.axes[0]
+    if axes.get_xlabel():  # shap's own words are of its trade
+        axes.set_xlabel(AXIS)
     figure.suptitle(title, y=1.02)
     return figure

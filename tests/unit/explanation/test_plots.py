@@ -37,6 +37,23 @@ def test_what_was_drawn_is_not_kept_by_pyplot(pictures: dict[str, bytes]) -> Non
     assert pictures and not plt.get_fignums()
 
 
+def test_a_customers_own_values_are_quoted_in_words() -> None:
+    bundle, rows = fitted("trees"), rows_of(customers=40).assign(never_filled=np.nan)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # numpy's, of a column without any value in shap's beeswarm
+        figure = plot_contributions(explain_rows(bundle, rows), rows, bundle.catalog, 10)["waterfall"]
+    labels = " ".join(label.get_text() for label in figure.axes[0].get_yticklabels())
+    assert "not known = never_filled" in labels and "nan" not in labels
+    assert any(f"{plan} = plan" in labels for plan in ("basic", "team", "enterprise"))
+
+
+def test_axes_speak_of_the_risk() -> None:
+    bundle, rows = fitted("trees"), rows_of(customers=20)
+    drawn = plot_contributions(explain_rows(bundle, rows), rows, bundle.catalog, 3)
+    labels = [drawn[name].axes[0].get_xlabel() for name in ("beeswarm", "bar")]
+    assert labels == ["contribution to the risk (log-odds)"] * 2
+
+
 def test_drawing_leaves_the_global_generator_alone() -> None:
     bundle, rows = fitted("trees"), rows_of(customers=20)
     np.random.seed(5)  # noqa: NPY002
