@@ -118,7 +118,7 @@ def leaderboard(comparison: Comparison) -> pd.DataFrame:
     for name in comparison.names:
         metrics, lead = comparison.report.metrics[name], comparison.lead(name)
         shown = {metric: f"{metrics[metric].value:.4f}" for metric in dict.fromkeys((comparison.metric, *SHOWN))}
-        behind = "best" if lead is None else f"{-lead.value:+.4f} [{-lead.high:+.4f}, {-lead.low:+.4f}]"
+        behind = "best" if lead is None else f"{0 - lead.value:+.4f} [{0 - lead.high:+.4f}, {0 - lead.low:+.4f}]"
         noise = "within noise" if lead is not None and comparison.is_within_noise(name) else ""
         records.append({"run": name, **shown, "difference": behind, "noise": noise})
     return pd.DataFrame(records)

@@ -53,6 +53,11 @@ class TestRanking:
         lead = compared.lead("guesses")
         assert lead is not None and 0 < lead.low < lead.value < lead.high
 
+    def test_a_run_against_its_like_differs_by_nothing_without_a_sign_of_loss(self) -> None:
+        runs = {name: _runs()["knows"] for name in ("once", "again")}
+        second = leaderboard(compare_runs(runs, "auc", SETTINGS, POLICY))["difference"].iloc[1]
+        assert second == "+0.0000 [+0.0000, +0.0000]"
+
     def test_tells_noise_from_a_real_difference(self, compared: Comparison) -> None:
         second = compared.names[1]
         assert compared.is_within_noise(second) and not compared.is_within_noise("guesses")
