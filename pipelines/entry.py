@@ -25,6 +25,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from churn.core.errors import ChurnError, ConfigRefused, DependencyDown, OutputFailed, Terminated
 from churn.core.settings import ChurnSettings
+from churn.integrations.engine import shortage
 from churn.integrations.interrupts import Stopped
 from churn.integrations.results import StageResult, write_results
 from pipelines.composition import CONF, read_command_line, settings_from
@@ -82,6 +83,7 @@ def report(error: BaseException, debug: bool) -> int:
         return Terminated.exit_code if isinstance(error, Stopped) else INTERRUPTED
     if isinstance(error, HydraException | OmegaConfBaseException):
         error = ConfigRefused([line for line in str(error).splitlines() if line.strip()][:1])
+    error = shortage(error) or error
     if isinstance(error, ChurnError):
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
         return error.exit_code

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from functools import partial
 
 import ibis.expr.types as ir
 
@@ -50,10 +51,7 @@ def run(settings: ChurnSettings) -> StageResult:
     ):
         with result.timed("read_and_check"):
             raw = without_forgotten(open_source(engine, source), read_forgotten(settings))
-            try:
-                staged = stage_tables(raw, source)
-            except Exception as error:
-                raise explain_engine_error(error, source.name, source.inputs) from error
+            staged = stage_tables(raw, source, partial(explain_engine_error, inputs=source.inputs))
             result.rows_in = {name: table.rows_in for name, table in staged.items()}
             check_volume(result.rows_in, recent_rows(settings), source.min_share_of_recent)
         with result.timed("write"):

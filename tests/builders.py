@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -272,10 +273,7 @@ def stage_source(settings: ChurnSettings) -> tuple[Layer, dict[str, StagedTable]
     """Stage a source as the validate stage does and write the layer."""
     with open_engine(ENGINE, source_folder(settings, "scratch")) as engine:
         raw = open_source(engine, settings.source)
-        try:
-            staged = stage_tables(raw, settings.source)
-        except Exception as error:
-            raise explain_engine_error(error, settings.source.name, settings.source.inputs) from error
+        staged = stage_tables(raw, settings.source, partial(explain_engine_error, inputs=settings.source.inputs))
         return write_staged(engine, staged, settings, {"run_id": "test"}), staged
 
 

@@ -93,10 +93,39 @@ class TestPaths:
         company.stage(inputs={"customers_raw": InputSettings(path=str(path))})
         assert len(company.rows("customers")) == 3
 
+    def test_a_link_to_nothing_is_said_to_be_one(self, company: Company):
+        path = company.file("customers")
+        path.unlink()
+        path.symlink_to("gone.csv")
+        refusal = company.refuse()
+        assert (refusal.code, refusal.table) == ("missing_file", "customers_raw")
+        assert "is a link to gone.csv, where no file is" in str(refusal) and "did you mean" not in str(refusal)
+
+    def test_a_file_that_a_glob_finds_under_several_names_is_read_once(self, company: Company):
+        folder = company.root / "raw"
+        (folder / "customers-latest.csv").symlink_to("customers.csv")
+        (folder / "back").symlink_to(folder)
+        company.stage(inputs={"customers_raw": InputSettings(path=str(folder / "**" / "customers*.csv"))})
+        assert len(company.rows("customers")) == 3
+
     def test_the_home_folder_is_found(self, company: Company, monkeypatch: pytest.MonkeyPatch):
         monkeypatch.setenv("HOME", str(company.root))
         company.stage(inputs={"customers_raw": InputSettings(path="~/raw/customers.csv")})
         assert len(company.rows("customers")) == 3
+
+
+class TestLineEndings:
+    @pytest.mark.parametrize("ending", ["\r\n", "\r", "\n"])
+    def test_one_kind_is_read(self, company: Company, ending: str):
+        company.write("customers", CUSTOMERS.replace("\n", ending).encode())
+        company.stage()
+        assert [row["country"] for row in company.rows("customers")] == ["DE", "JP", "FR"]
+
+    def test_several_kinds_are_counted_and_their_file_named(self, company: Company):
+        path = company.write("customers", CUSTOMERS.replace("\nC2", "\r\nC2").encode())
+        refusal = company.refuse()
+        assert (refusal.code, refusal.table) == ("mixed_line_endings", "customers_raw")
+        assert f"{path} ends its lines in several ways (CRLF 1, LF 3)" in str(refusal)
 
 
 class TestBrokenBytes:

@@ -34,6 +34,41 @@ def payments_parquet(company: Company, amounts: list[Any], kind: pa.DataType) ->
     return {"payments_raw": InputSettings(path=str(path))}
 
 
+class TestNested:
+    @pytest.mark.parametrize(("column", "value"), [("customer_id", "{'a': customer_id}"), ("country", "[country]")])
+    def test_a_list_or_struct_is_no_text(self, company: Company, column: str, value: str):
+        tables = select_all("customers", "events")
+        tables["customers"] = f"SELECT * REPLACE ({value} AS {column}) FROM customers_raw"
+        refusal = company.refuse(tables=tables)
+        assert (refusal.code, refusal.table, refusal.column) == ("nested_value", "customers", column)
+        assert "Take one part of it in the SELECT" in str(refusal)
+
+    def test_ids_with_digits_after_the_point_are_refused_and_whole_decimals_are_not(self, company: Company):
+        tables = select_all("customers", "events")
+        tables["events"] = "SELECT * REPLACE (row_number() OVER ()::DECIMAL(18, {}) AS event_id) FROM events_raw"
+        refusal = company.refuse(tables=tables | {"events": tables["events"].format(2)})
+        assert (refusal.code, refusal.table, refusal.column) == ("float_id", "events", "event_id")
+        company.stage(tables=tables | {"events": tables["events"].format(0)})
+        assert sorted(row["event_id"] for row in company.rows("events")) == ["1", "2", "3"]
+
+
+class TestMapping:
+    def test_what_fails_while_it_runs_names_its_table(self, company: Company):
+        tables = select_all("customers", "events")
+        tables["events"] = "SELECT * REPLACE (strptime(occurred_at, '%d/%m/%Y') AS occurred_at) FROM events_raw"
+        refusal = company.refuse(tables=tables)
+        assert (refusal.code, refusal.table) == ("bad_mapping", "events")
+        assert "2024-01-05T10:00:00" in str(refusal)
+
+    def test_a_repeated_column_of_a_parquet_file_is_refused(self, company: Company):
+        path = company.file("customers", "parquet")
+        columns = [pa.array(["C1"]), pa.array(["2024-01-01"]), pa.array(["DE"]), pa.array(["JP"])]
+        pq.write_table(pa.table(columns, names=["customer_id", "signed_up_at", "country", "Country"]), path)
+        refusal = company.refuse(inputs={"customers_raw": InputSettings(path=str(path))})
+        assert (refusal.code, refusal.table) == ("duplicate_header", "customers_raw")
+        assert "the header repeats Country, country" in str(refusal)
+
+
 class TestColumns:
     @pytest.mark.parametrize(
         ("table", "column", "renamed"),

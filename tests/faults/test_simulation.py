@@ -88,6 +88,8 @@ def test_another_companys_folder_is_not_replaced(tmp_path: Path) -> None:
     refused = Demo(tmp_path).run("simulate", *SMALL)
     assert refused.code == 4 and "no simulated company" in refused.err
     assert (own / "export.parquet").read_bytes() == b"precious"
+    (own.parent / "manifest.json").write_text("{ not ours")
+    assert Demo(tmp_path).run("simulate", *SMALL).code == 4
     check_replaceable(tmp_path / "nothing there")
 
 

@@ -96,7 +96,9 @@ class TestUsage:
         assert "Traceback" not in done.err
         return done
 
-    @pytest.mark.parametrize("words", [["--top", "0"], ["--top", "-3"], ["--top", "many"], ["--min-mrr", "much"]])
+    @pytest.mark.parametrize(
+        "words", [["--top", "0"], ["--top", "-3"], ["--top", "many"], ["--min-mrr", "much"], ["--min-mrr", "nan"]]
+    )
     def test_numbers_must_be_numbers(self, words: list[str]) -> None:
         assert f"argument {words[0]}" in self._refused("list", *words).err
 
@@ -107,6 +109,10 @@ class TestUsage:
         assert "--format xlsx needs --out FILE" in self._refused("list", "--format", "xlsx").err
         assert "--out needs --format csv, json or xlsx" in self._refused("list", "--out", "x.txt").err
 
+    @pytest.mark.parametrize("command", ["list", "compare"])
+    def test_a_file_to_write_has_a_name(self, command: str) -> None:
+        assert "argument --out: name a file" in self._refused(command, "--out", "").err
+
     @pytest.mark.parametrize("words", [["--format", "pdf"], ["--language", "fr"], ["--tpo", "5"]])
     def test_choices_are_named(self, words: list[str]) -> None:
         self._refused("list", *words)
@@ -114,6 +120,11 @@ class TestUsage:
     def test_a_typo_in_an_override_names_the_nearest(self) -> None:
         assert "paths.dat: unknown key; did you mean 'data'?" in self._refused("list", "paths.dat=x").err
         assert "source: no file conf/source/dmeo.yaml; did you mean 'demo'?" in self._refused("list", "source=dmeo").err
+
+    def test_a_folder_without_a_name_is_not_the_top_of_the_disk(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert "paths.data: must not be empty" in self._refused("list", "paths.data=").err
+        monkeypatch.setenv("CHURN_HOME", "")
+        assert "paths.root: must not be empty" in self._refused("list").err
 
     def test_promoting_by_force_wants_a_reason(self) -> None:
         assert "--force needs --why" in self._refused("promote", "1", "--force").err

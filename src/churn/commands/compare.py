@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from pathlib import Path
+
+from churn.commands.listing import file_path
 
 
 def main(words: Sequence[str]) -> int:
@@ -16,13 +17,15 @@ def main(words: Sequence[str]) -> int:
     settings = compose("validate", ChurnSettings, overrides)  # first: a mistake is said before anything slow is loaded
     from churn.evaluation.comparison import leaderboard_lines
     from churn.integrations.exports import write_file
+    from churn.integrations.store import output_errors
     from pipelines.comparison import compare
 
     comparison, page = compare(settings, options.runs, options.metric)
     for line in leaderboard_lines(comparison):
         print(line)  # noqa: T201
     path = options.out or settings.paths.runs / "compare" / f"{settings.source.name}-{options.metric}.html"
-    path.parent.mkdir(parents=True, exist_ok=True)
+    with output_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
     write_file(page.encode(), path)
     print(f"page: {path}")  # noqa: T201
     return 0
@@ -36,7 +39,7 @@ def read_options(words: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     )
     parser.add_argument("words", nargs="*", metavar="RUN|KEY=VALUE", help="run id, version, or alias; which company")
     parser.add_argument("--metric", default="average_precision", help="what to rank by (default: average_precision)")
-    parser.add_argument("--out", type=Path, help="write the page to this file")
+    parser.add_argument("--out", type=file_path, help="write the page to this file")
     options = parser.parse_intermixed_args(list(words))
     options.runs = [word for word in options.words if "=" not in word]
     return options, [word for word in options.words if "=" in word]

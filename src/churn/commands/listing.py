@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -49,17 +50,34 @@ def read_options(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--top", type=_positive, help="only the first N")
     parser.add_argument("--segment", action="append", default=[], type=_pair, help="only where NAME=VALUE; repeatable")
     parser.add_argument("--cause", help="only this main cause")
-    parser.add_argument("--min-mrr", type=float, help="only customers who pay at least this per month")
+    parser.add_argument("--min-mrr", type=_amount, help="only customers who pay at least this per month")
     parser.add_argument("--all", action="store_true", help="every scored customer, not only the team's list")
     parser.add_argument("--format", choices=FORMATS, default="table")
     parser.add_argument("--language", choices=("en", "ja"), default="en")
-    parser.add_argument("--out", type=Path, help="write to this file (needed for xlsx)")
+    parser.add_argument("--out", type=file_path, help="write to this file (needed for xlsx)")
     options = parser.parse_intermixed_args(list(words))
     if options.format == "xlsx" and options.out is None:
         parser.error("--format xlsx needs --out FILE")
     if options.format == "table" and options.out is not None:
         parser.error("--out needs --format csv, json or xlsx")
     return options
+
+
+def file_path(text: str) -> Path:
+    """Return the path of a file to write."""
+    if not Path(text).name:
+        raise argparse.ArgumentTypeError("name a file")
+    return Path(text)
+
+
+def _amount(text: str) -> float:
+    try:
+        amount = float(text)
+    except ValueError:
+        amount = math.nan
+    if not math.isfinite(amount):
+        raise argparse.ArgumentTypeError("must be a number")
+    return amount
 
 
 def _positive(text: str) -> int:

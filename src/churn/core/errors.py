@@ -137,6 +137,13 @@ class OutputFailed(ChurnError):
     code = "output"
 
 
+class OutOfMemory(ChurnError):
+    """The engine's memory limit is too small for the work; the last good output stands."""
+
+    exit_code = 4
+    code = "memory"
+
+
 class RunLocked(ChurnError):
     """Another run holds the lock; retry later."""
 

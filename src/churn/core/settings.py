@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 
 from churn.core.problem import Problem
 from churn.core.source import SourceSettings
-from churn.core.strict import PositiveDays, Share, StrictSettings, Version
+from churn.core.strict import PositiveDays, Share, StatedPath, StrictSettings, Version
 
 Language = Literal["en", "ja"]
 
@@ -154,11 +154,11 @@ class ScoringSettings(StrictSettings):
 class PathSettings(StrictSettings):
     """Folders, all below the project unless overridden."""
 
-    root: Path
-    data: Path
-    runs: Path
-    models: Path
-    real: Path
+    root: StatedPath
+    data: StatedPath
+    runs: StatedPath
+    models: StatedPath
+    real: StatedPath
 
     def layer(self, source: str, layer: str) -> Path:
         """Return the folder of one layer (`staged`, `datasets`, `lists`) of a source."""

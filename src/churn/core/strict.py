@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -16,6 +17,15 @@ Days = Annotated[int, Field(ge=0, le=3660)]
 PositiveDays = Annotated[int, Field(ge=1, le=3660)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Version = Annotated[str, BeforeValidator(str)]
+
+
+def _stated(path: Any) -> Any:
+    if path == "":  # folders are put together from others: below nothing begins the top of the disk
+        raise ValueError("must not be empty")
+    return path
+
+
+StatedPath = Annotated[Path, BeforeValidator(_stated)]
 
 
 class StrictSettings(BaseModel):

@@ -11,8 +11,8 @@ import gzip
 import json
 import re
 import zlib
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -123,6 +123,18 @@ def _clean_text(name: str, file: Path, settings: InputSettings) -> Iterator[str]
         raise broken_file(name, file, "cannot be read to its end", error) from error
 
 
+def line_endings(file: Path, encoding: str) -> dict[str, int]:
+    """Return how many lines of a file end in which way."""
+    decoder, counts, last = codecs.getincrementaldecoder(encoding)(), Counter[str](), ""
+    for chunk in _chunks(file):
+        text = last + decoder.decode(chunk)
+        last = "\r" if text.endswith("\r") else ""  # perhaps the first half of a pair
+        text = text.removesuffix(last)
+        pairs = text.count("\r\n")
+        counts.update({"CRLF": pairs, "LF": text.count("\n") - pairs, "CR": text.count("\r") - pairs})
+    return dict(+counts)
+
+
 def broken_file(name: str, file: Path, problem: str, error: BaseException) -> DataRefused:
     """Return the refusal of a file that cannot be read, with its size and what the reader said."""
     return DataRefused(
@@ -189,15 +201,7 @@ def _header(name: str, file: Path, clean: Path, settings: InputSettings) -> tupl
         except csv.Error as error:  # a quote that nobody closes makes the whole file one field
             raise broken_file(name, file, "has no readable header in line 1", error) from error
     header = [column or f"unnamed_{place}" for place, column in enumerate(given, start=1)]
-    folded = [column.casefold() for column in header]
-    repeated = sorted({column for column in header if folded.count(column.casefold()) > 1})
-    if repeated:
-        raise DataRefused(
-            f"{file}, line 1: the header repeats {', '.join(repeated)}",
-            table=name,
-            code="duplicate_header",
-            remedy="Give every column its own name",
-        )
+    refuse_repeated_header(name, f"{file}, line 1", header)
     others = [d for d in ";\t|," if d != settings.delimiter and d in "".join(header)]
     if len(header) == 1 and others:
         raise DataRefused(
@@ -207,6 +211,19 @@ def _header(name: str, file: Path, clean: Path, settings: InputSettings) -> tupl
             remedy=f"Set delimiter: {json.dumps(others[0])} on this input",
         )
     return tuple(header)
+
+
+def refuse_repeated_header(name: str, place: str, header: Sequence[str]) -> None:
+    """Refuse a file with two columns of one name, of which the engine would quietly rename one."""
+    count = Counter(column.casefold() for column in header)
+    repeated = sorted(column for column in header if count[column.casefold()] > 1)
+    if repeated:
+        raise DataRefused(
+            f"{place}: the header repeats {', '.join(dict.fromkeys(repeated))}",
+            table=name,
+            code="duplicate_header",
+            remedy="Give every column its own name",
+        )
 
 
 def explain_csv_error(

@@ -11,6 +11,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from churn.core.errors import ChurnError, OutOfMemory, OutputFailed, first_line
 from churn.core.settings import EngineSettings
 from churn.integrations.stale_runs import process_name
 
@@ -160,10 +161,24 @@ def open_engine(settings: EngineSettings, parent: Path | None = None) -> Iterato
         engine.run(f"SET memory_limit = '{settings.memory_limit}'")
         engine.run(f"SET temp_directory = '{quoted(Path(folder) / 'spill')}'")
         engine.run("SET preserve_insertion_order = true")
+        engine.run("SET autoinstall_known_extensions = false")  # a SELECT that names one would wait minutes for the net
         if settings.threads is not None:
             engine.run(f"SET threads = {settings.threads}")
         ibis.set_backend(backend)
         yield engine  # not disconnected: cached tables drop themselves, on this connection, when they are collected
+
+
+def shortage(error: BaseException) -> ChurnError | None:
+    """Return what the engine lacked, memory or disk, where that and not the data is what went wrong."""
+    said = first_line(error)
+    if said.startswith("Out of Memory Error"):
+        return OutOfMemory(
+            f"the engine needs more memory than engine.memory_limit grants ({said}); raise it, or lower "
+            "engine.threads; what was there before is untouched"
+        )
+    if "No space left" in said:
+        return OutputFailed(f"the disk is full ({said}); what was there before is untouched")
+    return None
 
 
 def owner_of(scratch: Path) -> str:

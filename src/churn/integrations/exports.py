@@ -49,12 +49,19 @@ def to_csv(rows: pd.DataFrame) -> str:
 
 
 def write_file(content: bytes, path: Path) -> None:
-    """Write an export whole or not at all; a former file stands until the new one is complete."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    """Write an export whole or not at all; a former file stands until the new one is complete.
+
+    A link stays one: what it leads to is written. So does a device or pipe, such as `/dev/stdout`.
+    """
     with output_errors(path):
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            path.write_bytes(content)
+            return
+        target = path.resolve()
+        temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
         try:
             temporary.write_bytes(content)
-            temporary.replace(path)
+            temporary.replace(target)
         finally:
             temporary.unlink(missing_ok=True)
 

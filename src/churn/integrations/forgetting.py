@@ -28,10 +28,14 @@ def read_forgotten(settings: ChurnSettings) -> frozenset[str]:
     """Return the SHA-256 of the id of every customer of the source who was forgotten."""
     path = _file(settings)
     return (
-        frozenset(read_json(path, "Restore it from a copy: it keeps forgotten customers out"))
+        frozenset(read_json(path, "Restore it from a copy: it keeps forgotten customers out", _are_marks))
         if path.is_file()
         else frozenset()
     )
+
+
+def _are_marks(content: object) -> bool:
+    return isinstance(content, list) and all(isinstance(mark, str) for mark in content)
 
 
 def without_forgotten(tables: Mapping[str, ir.Table], forgotten: Collection[str]) -> dict[str, ir.Table]:

@@ -23,6 +23,7 @@ from churn.integrations.store import (
     code_fingerprint,
     day_fingerprints,
     fingerprint,
+    has_fingerprint,
     new_folder,
     output_errors,
     read_json,
@@ -126,7 +127,7 @@ def read_staged(settings: ChurnSettings) -> Layer:
     parent = source_folder(settings, "staged")
     pointer = parent / CURRENT
     again = "Run 'churn validate' with the same overrides again"
-    manifest = read_manifest(parent / read_json(pointer, again)["fingerprint"]) if pointer.is_file() else None
+    manifest = read_manifest(parent / _pointed_at(pointer, again)) if pointer.is_file() else None
     if manifest is None:
         raise DataRefused(
             f"source '{settings.source.name}' has no staged tables",
@@ -142,6 +143,10 @@ def read_staged(settings: ChurnSettings) -> Layer:
             remedy=again,
         )
     return layer
+
+
+def _pointed_at(pointer: Path, remedy: str) -> str:
+    return str(read_json(pointer, remedy, has_fingerprint)["fingerprint"])
 
 
 def open_tables(engine: Engine, layer: Layer) -> dict[str, ir.Table]:
@@ -194,10 +199,11 @@ def write_dataset(
 
 
 def find_dataset(settings: ChurnSettings, staged: Layer) -> Layer | None:
-    """Return the data set of these settings, or None where it has not been built."""
+    """Return the data set of these settings, or None where it has not been built, or a table of it is gone."""
     target = source_folder(settings, "datasets") / dataset_key(settings, staged)
     manifest = read_manifest(target)
-    return Layer(target, manifest) if manifest else None
+    found = Layer(target, manifest) if manifest else None
+    return found if found and all(found.path(name).exists() for name in found.manifest["rows"]) else None
 
 
 def _remove_old(parent: Path, keep: str) -> None:

@@ -31,6 +31,7 @@ SAID_LIMIT = 500
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR)
 UNWRITABLE_TEXTS = ("disk is full", "No space left", "readonly database", "unable to open database file")
 ADDRESS = "MLFLOW_TRACKING_URI"
+LOCAL = "sqlite:"
 
 
 def connect(settings: ChurnSettings) -> tuple[MlflowClient, str]:
@@ -71,9 +72,14 @@ def _point_at(uri: str) -> None:
 def _experiment(client: MlflowClient, settings: ChurnSettings) -> str:
     tracking = settings.tracking
     found = client.get_experiment_by_name(tracking.experiment)
+    if found is not None and found.lifecycle_stage != "active":
+        raise DependencyDown(
+            f"MLflow's experiment '{tracking.experiment}' was deleted; bring it back with 'mlflow experiments restore "
+            f"--experiment-id {found.experiment_id}', or name another: tracking.experiment=NAME"
+        )
     if found is not None:
         return str(found.experiment_id)
-    is_local = tracking.uri.startswith("sqlite:")
+    is_local = tracking.uri.startswith(LOCAL)
     location = tracking.artifacts.resolve().as_uri() if is_local else None
     return str(client.create_experiment(tracking.experiment, artifact_location=location))
 
@@ -92,9 +98,15 @@ def store_errors(tracking: TrackingSettings) -> Iterator[None]:
         said = hide_passwords(f"{type(error).__name__}: {(str(error).splitlines() or [''])[0][:SAID_LIMIT]}")
         if getattr(error, "errno", None) in UNWRITABLE or any(text in str(error) for text in UNWRITABLE_TEXTS):
             raise OutputFailed(f"cannot write to MLflow at {address} ({said}); lists stand as they were") from cause
-        raise DependencyDown(
-            f"MLflow at {address} does not answer ({said}); start it, or unset MLFLOW_TRACKING_URI for the local one"
-        ) from cause
+        raise DependencyDown(f"MLflow at {address} does not answer ({said}); {_remedy(address, said)}") from cause
+
+
+def _remedy(address: str, said: str) -> str:
+    if not address.startswith(LOCAL):
+        return "start it, or unset MLFLOW_TRACKING_URI for the local one"
+    if "locked" in said:
+        return "another process is writing to it: try again later"
+    return "restore that file from a copy, or move it away to begin with an empty one"
 
 
 def hide_passwords(text: str) -> str:

@@ -89,7 +89,10 @@ def _read_once(folder: Path, as_of: str, table: str) -> tuple[pd.DataFrame, dict
             remedy="Run 'churn score --as-of DATE' with the same overrides first",
         )  # fmt: skip
     entry = dates[wanted]
-    frame: pd.DataFrame = pq.read_table(folder / entry["files"][table]).to_pandas()
+    file = folder / str(entry["files"].get(table))
+    if file.is_file() and not file.stem.endswith(_mark(file)):
+        raise pa.ArrowInvalid(f"{file} is not what was published")
+    frame: pd.DataFrame = pq.read_table(file).to_pandas()
     return frame, entry
 
 
@@ -100,8 +103,14 @@ def _dates(folder: Path) -> dict[str, dict[str, Any]]:
 
 def _manifest(folder: Path) -> dict[str, Any]:
     path, remedy = folder / MANIFEST, "Restore it from a copy, or remove it and score the dates that are needed again"
-    manifest: dict[str, Any] = read_json(path, remedy) if path.is_file() else {"dates": {}}
+    manifest: dict[str, Any] = read_json(path, remedy, _is_manifest) if path.exists() else {"dates": {}}
     return manifest
+
+
+def _is_manifest(content: Any) -> bool:
+    dates = content.get("dates") if isinstance(content, dict) else None
+    entries = dates.values() if isinstance(dates, dict) else [None]
+    return all(isinstance(entry, dict) and isinstance(entry.get("files"), dict) for entry in entries)
 
 
 def _write_named_by_content(folder: Path, stem: str, table: pd.DataFrame | Path) -> tuple[str, int]:
@@ -118,11 +127,16 @@ def _write_named_by_content(folder: Path, stem: str, table: pd.DataFrame | Path)
                     rows += len(group)
             stream.flush()
             os.fsync(stream.fileno())
-        name = f"{stem}-{sha256_of(temporary)[:12]}.parquet"
+        name = f"{stem}-{_mark(temporary)}.parquet"
         temporary.replace(folder / name)
     finally:
         temporary.unlink(missing_ok=True)
     return name, rows
+
+
+def _mark(file: Path) -> str:
+    """Return what a published file's name ends with: a file that was altered no longer has its name."""
+    return sha256_of(file)[:12]
 
 
 def _read(table: pd.DataFrame | Path) -> pa.RecordBatchReader:

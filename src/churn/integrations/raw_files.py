@@ -12,8 +12,16 @@ import pyarrow.parquet as pq
 from churn.core.errors import DataRefused
 from churn.core.source import InputSettings
 from churn.core.suggestions import did_you_mean
-from churn.integrations.csv_files import Layouts, broken_file, copy_folder, csv_relation, kind_by_beginning
-from churn.integrations.engine import Engine, quoted
+from churn.integrations.csv_files import (
+    Layouts,
+    broken_file,
+    copy_folder,
+    csv_relation,
+    kind_by_beginning,
+    line_endings,
+    refuse_repeated_header,
+)
+from churn.integrations.engine import Engine, quoted, shortage
 
 KINDS = {
     ".json": "JSON",
@@ -34,7 +42,14 @@ def find_files(name: str, path: str) -> list[Path]:
         When nothing matches (with the nearest name in that folder), or a file is empty.
     """
     stated = Path(path).expanduser()
-    found = [stated] if stated.is_file() else sorted(_files_of(stated))
+    found = [stated] if stated.is_file() else _each_once(sorted(_files_of(stated)))
+    if not found and stated.is_symlink():
+        raise DataRefused(
+            f"{path} is a link to {stated.readlink()}, where no file is",
+            table=name,
+            code="missing_file",
+            remedy="Put the file there, or correct the link or the path of this input",
+        )
     if not found and stated.is_dir():
         raise DataRefused(
             f"{path} is a folder",
@@ -58,6 +73,11 @@ def find_files(name: str, path: str) -> list[Path]:
                 f"{file} is empty (0 bytes)", table=name, code="empty_file", remedy="Did the export finish?"
             )
     return found
+
+
+def _each_once(files: Sequence[Path]) -> list[Path]:
+    """Return the files without further names of the same one: links to it, or to a folder above it."""
+    return list({file.resolve(): file for file in reversed(files)}.values())[::-1]
 
 
 def _files_of(pattern: Path) -> Iterator[Path]:
@@ -102,6 +122,24 @@ def is_csv(files: Sequence[Path], settings: InputSettings) -> bool:
     )
 
 
+def explain_line_endings(error: Exception, inputs: Mapping[str, InputSettings]) -> DataRefused | None:
+    """Return the refusal of the first CSV file whose lines end in several ways, if that is what the engine met."""
+    if "CSV Parser state machine" not in str(error):
+        return None
+    files = {name: find_files(name, settings.path) for name, settings in inputs.items() if settings.path is not None}
+    for name, file in ((n, f) for n, found in files.items() if is_csv(found, inputs[n]) for f in found):
+        endings = line_endings(file, inputs[name].encoding)
+        if len(endings) > 1:
+            counted = ", ".join(f"{ending} {count:,}" for ending, count in endings.items())
+            return DataRefused(
+                f"{file} ends its lines in several ways ({counted})",
+                table=name,
+                code="mixed_line_endings",
+                remedy="Write it with one of them, for example by: dos2unix FILE",
+            )
+    return None
+
+
 def _refuse_renamed(name: str, by_layout: Layouts, selects: str) -> None:
     """Refuse files in which a column that is asked for has gone and another has come: it would silently be empty."""
     first, *others = by_layout
@@ -129,8 +167,10 @@ def _parquet(engine: Engine, name: str, files: list[Path], _: InputSettings, by_
         try:
             engine.run(f"SELECT bit_xor(hash(COLUMNS(*))) FROM read_parquet('{quoted(file)}')")
         except Exception as error:
-            raise broken_file(name, file, "is not a whole Parquet file", error) from error
-        by_layout.setdefault(tuple(pq.read_schema(file).names), []).append(file)
+            raise shortage(error) or broken_file(name, file, "is not a whole Parquet file", error) from error
+        header = tuple(pq.read_schema(file).names)
+        refuse_repeated_header(name, str(file), header)
+        by_layout.setdefault(header, []).append(file)
     listed = ", ".join(f"'{quoted(file)}'" for file in files)
     return f"read_parquet([{listed}], union_by_name = true)"
 

@@ -16,8 +16,9 @@ from churn.core.source import InputSettings, SourceSettings
 from churn.core.suggestions import did_you_mean
 from churn.integrations.csv_files import explain_csv_error
 from churn.integrations.databases import database_relation
-from churn.integrations.engine import Engine
-from churn.integrations.raw_files import files_relation, find_files, origin_of
+from churn.integrations.engine import Engine, shortage
+from churn.integrations.raw_files import explain_line_endings, files_relation, find_files, origin_of
+from churn.integrations.selects import one_select
 from churn.integrations.spark import SparkEngine
 from churn.staging.contracts import contract_of
 
@@ -91,6 +92,7 @@ def _mapped(engine: Engine, table: str, select: str, wanted: Collection[str]) ->
     try:
         query = select.strip().rstrip(";")
         if not isinstance(engine, SparkEngine):
+            query = one_select(engine, table, select)
             _refuse_repeated(table, [str(row[0]) for row in engine.run(f"DESCRIBE {query}")], wanted)
         return engine.define(f"{MAPPED}{table}", query)
     except DataRefused:
@@ -127,7 +129,11 @@ def explain_engine_error(
         )  # fmt: skip
     if "duckdb" not in type(error).__module__:
         return error
+    lacking = shortage(error)
+    if lacking is not None:
+        return lacking
     csv_error = explain_csv_error(error, table, partial(origin_of, inputs=inputs))
+    csv_error = csv_error or explain_line_endings(error, inputs)
     if csv_error is not None:
         return csv_error
     text = str(error)
@@ -144,6 +150,14 @@ def explain_engine_error(
             column=column[1],
             code="missing_column",
             remedy="Correct the SELECT in the source file, or the export",
+        )
+    extension = re.search(r"required extension '(\w+)", text)
+    if extension is not None:
+        return DataRefused(
+            f"the SELECT needs '{extension[1]}', an extension of DuckDB that is not installed",
+            table=table,
+            code="bad_mapping",
+            remedy="Let it read what is named under 'inputs': workbooks and files of the net as CSV or Parquet on disk",
         )
     return DataRefused(
         f"the SELECT cannot be run: {first_line(error)}",

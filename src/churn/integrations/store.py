@@ -11,7 +11,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 MANIFEST = "manifest.json"
 CURRENT = "current.json"
+DAMAGED = object()
 MIXED = "count(*), bit_xor(h), sum(h % 1000003)"  # of the hashes of rows: the same in any order
 
 
@@ -96,20 +97,31 @@ def write_json(path: Path, content: Any) -> None:
             temporary.unlink(missing_ok=True)
 
 
-def read_json(path: Path, remedy: str = "Restore it from a copy, or remove it and run the stage that writes it") -> Any:
+def read_json(
+    path: Path,
+    remedy: str = "Restore it from a copy, or remove it and run the stage that writes it",
+    is_right: Callable[[Any], bool] = lambda _: True,
+) -> Any:
     """Return the content of a JSON file.
 
     Raises
     ------
     DataRefused
-        When it holds no JSON, as after a machine that lost its power; the remedy says what to do then.
+        When it holds no JSON, as after a machine that lost its power, or not what `is_right` asks for; the remedy says
+        what to do then.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise DataRefused(
-            f"{path} ({path.stat().st_size:,} bytes) is damaged", code="broken_file", remedy=remedy
-        ) from error
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        content = DAMAGED
+    if content is DAMAGED or not is_right(content):
+        raise DataRefused(f"{path} ({path.stat().st_size:,} bytes) is damaged", code="broken_file", remedy=remedy)
+    return content
+
+
+def has_fingerprint(content: Any) -> bool:
+    """Return whether a JSON file's content is that of a manifest, or of what points at one."""
+    return isinstance(content, dict) and isinstance(content.get("fingerprint"), str)
 
 
 def table_fingerprint(engine: Engine, path: Path) -> str:
@@ -166,6 +178,6 @@ def read_manifest(folder: Path) -> Mapping[str, Any] | None:
     """Return a folder's manifest, or None where there is none, as in a folder never finished, or a damaged one."""
     path = folder / MANIFEST
     try:
-        return read_json(path) if path.is_file() else None
+        return read_json(path, is_right=has_fingerprint) if path.is_file() else None
     except DataRefused:
         return None

@@ -113,7 +113,10 @@ def write_manifest(folder: Path, content: Mapping[str, object]) -> None:
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """Return the manifest of a folder, empty where there is none."""
+    """Return the manifest of a folder, empty where there is none that can be read."""
     manifest = folder / MANIFEST
-    content: dict[str, Any] = json.loads(manifest.read_text(encoding="utf-8")) if manifest.is_file() else {}
-    return content
+    try:
+        content = json.loads(manifest.read_text(encoding="utf-8")) if manifest.is_file() else {}
+    except ValueError:
+        content = {}
+    return content if isinstance(content, dict) else {}

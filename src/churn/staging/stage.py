@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import ibis
@@ -18,6 +18,7 @@ from churn.staging.typing import NOTE, RULE, VALUE, mark_columns, type_columns, 
 
 log = logging.getLogger(__name__)
 HOUR_US = 3_600_000_000
+Explain = Callable[[Exception, str], Exception]
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,13 @@ def is_rejection(key: str) -> bool:
     return key.partition(":")[0] in RULES
 
 
-def stage_tables(raw: Mapping[str, ir.Table], source: SourceSettings) -> dict[str, StagedTable]:
+def _as_it_is(error: Exception, _table: str) -> Exception:
+    return error
+
+
+def stage_tables(
+    raw: Mapping[str, ir.Table], source: SourceSettings, explain: Explain = _as_it_is
+) -> dict[str, StagedTable]:
     """Return the staged tables of a source, customers first.
 
     Parameters
@@ -50,6 +57,8 @@ def stage_tables(raw: Mapping[str, ir.Table], source: SourceSettings) -> dict[st
         What the mapping's SELECTs yield, by canonical table name (`matrix` for a flat source).
     source
         Roles of attributes, time zone, tolerated shares.
+    explain
+        Says in other words what the engine says of the table of that name.
 
     Returns
     -------
@@ -70,6 +79,8 @@ def stage_tables(raw: Mapping[str, ir.Table], source: SourceSettings) -> dict[st
         except DataRefused as refusal:
             refusals.append(refusal)
             continue
+        except Exception as error:
+            raise explain(error, name) from error
         if name == "customers":
             customers = staged[name].rows.select("customer_id").distinct()
     refuse_together(refusals)

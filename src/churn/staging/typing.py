@@ -140,6 +140,7 @@ def _typed(value: Any, column: Column, contract: TableContract, source: SourceSe
     elif column.kind == "day":
         typed, rules = _as_day(value)
     else:
+        _refuse_nested(value.type(), column, contract)
         typed, rules = _as_text(value, column)
         typed = scrub_text(typed, source.names_in_texts) if column.name == "text" else typed
     if column.required:
@@ -148,15 +149,31 @@ def _typed(value: Any, column: Column, contract: TableContract, source: SourceSe
 
 
 def _as_id(value: Any, column: Column, contract: TableContract) -> tuple[Any, Rules]:
-    if value.type().is_floating():
+    kind = value.type()
+    if kind.is_floating() or (kind.is_decimal() and kind.scale != 0):
         raise DataRefused(
-            "ids arrive as floating point numbers, which lose digits",
+            "ids arrive as floating point numbers, which lose digits" if kind.is_floating()
+            else f"ids arrive as {kind}, whose digits after the point no other table has",
             table=contract.name,
             column=column.name,
             code="float_id",
             remedy="Export or map them as text or whole numbers",
-        )
+        )  # fmt: skip
+    _refuse_nested(kind, column, contract)
     return value.cast("string").replace("\0", "").nullif(""), []
+
+
+def _refuse_nested(kind: Any, column: Column, contract: TableContract) -> None:
+    """Refuse lists, structs and maps where a text is asked for: how an engine prints them is no value."""
+    if kind.is_nested():
+        raise DataRefused(
+            f"a text arrives as {kind}",
+            table=contract.name,
+            column=column.name,
+            code="nested_value",
+            remedy="Take one part of it in the SELECT, for example column.part or column[1], or "
+            "array_to_string(column, ' ')",
+        )
 
 
 def _as_text(value: Any, column: Column) -> tuple[Any, Rules]:

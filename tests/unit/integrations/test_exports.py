@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from churn.integrations.exports import neutral, print_table, to_csv, to_json, to_records
+from churn.core.errors import OutputFailed
+from churn.integrations.exports import neutral, print_table, to_csv, to_json, to_records, write_file
 from tests.unit.integrations.lists import FORMULAS, IDS, list_rows
 
 
@@ -105,3 +107,25 @@ def test_records_are_rounded_for_people_and_leave_the_rows_alone() -> None:
     record = to_records(rows)[1]
     assert (record["churn_probability"], record["mrr_at_risk"]) == (0.1235, 148.21)
     assert rows["churn_probability"].iloc[1] == 0.123456
+
+
+class TestFiles:
+    def test_a_link_stays_one_and_what_it_leads_to_is_written(self, tmp_path: Path) -> None:
+        link, file = tmp_path / "latest.csv", tmp_path / "june.csv"
+        file.write_text("old")
+        link.symlink_to(file.name)
+        write_file(b"new", link)
+        assert link.is_symlink() and file.read_bytes() == b"new"
+
+    def test_a_pipe_is_written_to_and_not_replaced(self, tmp_path: Path) -> None:
+        pipe = tmp_path / "pipe"
+        os.mkfifo(pipe)
+        reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+        write_file(b"new", pipe)
+        assert os.read(reader, 10) == b"new" and pipe.is_fifo()
+        os.close(reader)
+
+    def test_a_folder_is_no_file_and_nothing_is_left_beside_it(self, tmp_path: Path) -> None:
+        with pytest.raises(OutputFailed):
+            write_file(b"new", tmp_path)
+        assert not list(tmp_path.iterdir()) and not list(tmp_path.parent.glob(".*.tmp"))

@@ -93,6 +93,13 @@ class TestStaged:
         company.stage()
         assert read_staged(company.settings).folder == folder
 
+    @pytest.mark.parametrize("name", [CURRENT, MANIFEST])
+    def test_what_is_no_manifest_says_to_stage_again(self, company: Company, name: str):
+        folder = read_staged(company.settings).folder
+        (folder.parent / name if name == CURRENT else folder / name).write_text('["fingerprint"]')
+        with pytest.raises(DataRefused, match="Run 'churn validate'"):
+            read_staged(company.settings)
+
     def test_a_damaged_file_is_named_and_staging_again_repairs_it(self, company: Company, engine):
         layer = read_staged(company.settings)
         layer.path("events").write_bytes(layer.path("events").read_bytes()[:100])
@@ -159,4 +166,9 @@ class TestDatasets:
     def test_a_folder_without_manifest_was_never_finished(self, company: Company):
         layer, _ = self.written(company.settings, labels="a\n1")
         (layer.folder / MANIFEST).unlink()
+        assert find_dataset(company.settings, read_staged(company.settings)) is None
+
+    def test_one_that_lost_a_table_has_to_be_built_again(self, company: Company):
+        layer, _ = self.written(company.settings, labels="a\n1", attributes="a\n1")
+        layer.path("attributes").unlink()
         assert find_dataset(company.settings, read_staged(company.settings)) is None

@@ -1,19 +1,26 @@
 from __future__ import annotations
 
 import os
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import mlflow
 import pytest
+from sqlalchemy import create_engine
 
 from churn.core.errors import DependencyDown, OutputFailed
 from churn.core.settings import ChurnSettings
-from churn.integrations.mlflow_store import connect
+from churn.integrations.mlflow_store import connect, store_errors
 from tests.pipelines.demo import IGNORED
 from tests.unit.integrations.runs import settings_at
 
 pytestmark = [pytest.mark.filterwarnings(message) for message in IGNORED]
 QUICK = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "2", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
+
+
+def _file(settings: ChurnSettings) -> str:
+    return settings.tracking.uri.removeprefix("sqlite:///").partition("?")[0]
 
 
 class TestConnection:
@@ -44,6 +51,32 @@ class TestConnection:
             DependencyDown, match=r"MLflow at http://127\.0\.0\.1:9 does not answer.*MLFLOW_TRACKING_URI"
         ):
             connect(settings_at(home, "tracking.uri=http://127.0.0.1:9"))
+
+    def test_a_local_store_that_is_damaged_is_not_told_to_be_started(self, tmp_path: Path) -> None:
+        settings = settings_at(tmp_path)
+        connect(settings)
+        with closing(sqlite3.connect(_file(settings))) as store, store:
+            store.execute("DROP TABLE experiments")
+        with pytest.raises(DependencyDown, match="restore that file") as down:
+            connect(settings)
+        assert "MLFLOW_TRACKING_URI" not in str(down.value)
+
+    def test_a_local_store_that_another_process_holds_says_to_try_again(self, tmp_path: Path) -> None:
+        settings = settings_at(tmp_path)
+        connect(settings)
+        file = _file(settings)
+        impatient = settings_at(tmp_path, f"tracking.uri='sqlite:///{file}?timeout=0'", "tracking.experiment=new")
+        with closing(sqlite3.connect(file)) as other:
+            other.execute("BEGIN EXCLUSIVE")
+            with pytest.raises(DependencyDown, match="try again later"), store_errors(impatient.tracking):
+                create_engine(impatient.tracking.uri).connect().exec_driver_sql("DELETE FROM tags")
+
+    def test_a_deleted_experiment_says_how_to_bring_it_back(self, tmp_path: Path) -> None:
+        settings = settings_at(tmp_path)
+        client, experiment = connect(settings)
+        client.delete_experiment(experiment)
+        with pytest.raises(DependencyDown, match=f"mlflow experiments restore --experiment-id {experiment}'"):
+            connect(settings)
 
     def test_a_password_in_the_address_is_said_nowhere(self, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         for name, value in QUICK.items():

@@ -113,8 +113,8 @@ def test_a_reader_between_manifest_and_file_reads_the_new_list(tmp_path: Path, m
     publish(tmp_path, JUNE, _tables("a"), FACTS)
     plain, raced = publication.read_json, []
 
-    def slow(path: Path, remedy: str) -> Any:
-        content = plain(path, remedy)
+    def slow(path: Path, *others: Any) -> Any:
+        content = plain(path, *others)
         if len(raced) < 3:  # the list is replaced again and again after the manifest was read
             raced.append(publish_other(f"b{len(raced)}"))
         return content
@@ -152,11 +152,13 @@ def test_readers_never_fail_while_lists_are_replaced(tmp_path: Path) -> None:
     assert problems == []
 
 
-@pytest.mark.parametrize("damage", ["cut short", "removed"])
+@pytest.mark.parametrize("damage", ["cut short", "another table", "removed"])
 def test_a_lost_or_damaged_file_is_said_to_be_so(damage: str, tmp_path: Path) -> None:
     entry = publish(tmp_path, JUNE, _tables(), FACTS)
     path = tmp_path / entry["files"]["scores"]
     path.write_bytes(path.read_bytes()[:-20])
+    if damage == "another table":
+        pd.DataFrame({"a": [1]}).to_parquet(path)
     if damage == "removed":
         path.unlink()
     with pytest.raises(DataRefused, match=r"list of latest is lost or damaged\. Score that date again"):
@@ -173,6 +175,24 @@ def test_a_damaged_manifest_is_said_to_be_so_and_nothing_is_lost(tmp_path: Path)
         with pytest.raises(DataRefused, match=r"manifest.json \(0 bytes\) is damaged\. Restore it"):
             act()
     assert (tmp_path / entry["files"]["scores"]).is_file()
+
+
+@pytest.mark.parametrize("content", ["[]", "{}", '{"dates": null}', '{"dates": {"2024-06-30": {}}}', '"x"'])
+def test_a_manifest_of_another_shape_is_a_damaged_one(content: str, tmp_path: Path) -> None:
+    publish(tmp_path, JUNE, _tables(), FACTS)
+    (tmp_path / "manifest.json").write_text(content, encoding="utf-8")
+    for act in (
+        lambda: read_published(tmp_path, "latest", "scores"),
+        lambda: publish(tmp_path, JUNE, _tables(), FACTS),
+    ):
+        with pytest.raises(DataRefused, match=r"manifest.json .* is damaged\. Restore it"):
+            act()
+
+
+def test_an_entry_that_names_no_file_of_a_table_is_a_lost_list(tmp_path: Path) -> None:
+    publish(tmp_path, JUNE, {"scores": _tables()["scores"]}, FACTS)
+    with pytest.raises(DataRefused, match="lost or damaged"):
+        read_published(tmp_path, "latest", "worklist")
 
 
 def test_the_manifest_is_plain_json(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from churn.core.errors import DataRefused
+from churn.core.errors import DataRefused, OutOfMemory
 from churn.core.source import InputSettings
 from churn.integrations.sources import explain_engine_error, open_source
 from tests.builders import make_source, plain
@@ -77,6 +77,13 @@ def test_a_select_of_an_unknown_input_names_its_table(engine, tmp_path: Path):
     assert "peple" in str(refused.value) and "inputs are named under 'inputs'" in str(refused.value)
 
 
+def test_a_select_that_would_fetch_something_from_the_net_is_refused(engine, tmp_path: Path):
+    select = "SELECT * FROM read_csv('https://127.0.0.1:9/people.csv')"
+    with pytest.raises(DataRefused, match="needs 'httpfs', an extension of DuckDB that is not installed") as refused:
+        open_source(engine, source(tmp_path, customers=select, events="SELECT 1 AS x"))
+    assert (refused.value.code, refused.value.table) == ("bad_mapping", "customers")
+
+
 def test_files_of_one_input_that_disagree_about_a_type_are_refused(engine, tmp_path: Path):
     pq.write_table(pa.table({"id": [1]}), tmp_path / "a.parquet")
     pq.write_table(pa.table({"id": [{"x": 1}]}), tmp_path / "b.parquet")
@@ -91,6 +98,15 @@ def test_files_of_one_input_that_disagree_about_a_type_are_refused(engine, tmp_p
         except Exception as error:
             raise explain_engine_error(error, "customers") from error
     assert refused.value.exit_code == 1
+
+
+def test_a_lack_of_memory_is_not_said_of_the_data(engine, tmp_path: Path):
+    settings = source(tmp_path, customers="SELECT * FROM people", events="SELECT * FROM clicks")
+    pq.write_table(pa.table({"who": [str(n) for n in range(300_000)]}), tmp_path / "clicks.parquet")
+    engine.run("SET memory_limit = '100KB'")
+    with pytest.raises(OutOfMemory, match=r"than engine\.memory_limit grants") as lacking:
+        open_source(engine, settings)
+    assert lacking.value.exit_code == 4
 
 
 def test_errors_that_are_not_the_engines_pass_unchanged(engine):

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import pytest
+
+from churn.core.errors import DataRefused
+from churn.integrations.selects import one_select
+
+
+@pytest.fixture(autouse=True)
+def _an_input(engine):
+    engine.run("CREATE VIEW visits AS SELECT 1 AS id, DATE '2024-01-01' AS current_date")
+    engine.run("CREATE VIEW plans AS SELECT 1 AS id")
+
+
+def refuse(engine, select: str) -> DataRefused:
+    with pytest.raises(DataRefused) as refused:
+        one_select(engine, "events", select)
+    assert refused.value.table == "events"
+    return refused.value
+
+
+@pytest.mark.parametrize(
+    "select",
+    [
+        "SELECT * FROM visits",
+        " FROM visits ; ",
+        "WITH v AS (FROM visits) SELECT * FROM v -- the end",
+        "SELECT id FROM visits UNION ALL SELECT id FROM plans",
+        "SELECT 'now(); random()' AS said FROM visits",
+        "VALUES (1)",
+    ],
+)
+def test_one_select_is_returned_without_what_follows_it(engine, select: str):
+    assert one_select(engine, "events", select) == select.strip().rstrip("; ")
+
+
+@pytest.mark.parametrize(
+    ("select", "found"),
+    [
+        ("SELECT * FROM visits; DROP VIEW plans", "SELECT and DROP"),
+        ("SELECT 1; SELECT 2", "SELECT and SELECT"),
+        ("DROP VIEW plans", "holds DROP"),
+        ("COPY visits TO 'elsewhere.csv'", "holds COPY"),
+        ("  ", "holds nothing"),
+        ("-- SELECT * FROM visits", "holds nothing"),
+    ],
+)
+def test_anything_but_one_select_is_refused_and_not_run(engine, select: str, found: str):
+    refusal = refuse(engine, select)
+    assert refusal.code == "bad_mapping" and found in str(refusal)
+    assert engine.run("FROM plans") == [(1,)]
+
+
+@pytest.mark.parametrize(
+    ("select", "found"),
+    [
+        ("SELECT * FROM visits WHERE random() < 0.5", "random()"),
+        ("WITH v AS (SELECT uuid() AS event_id FROM visits) FROM v", "uuid()"),
+        ("SELECT * FROM visits USING SAMPLE 10%", "a sample"),
+        ("SELECT * FROM visits TABLESAMPLE reservoir(5)", "a sample"),
+        ("SELECT date_diff('day', born, today()) AS age FROM visits", "today()"),
+        ("SELECT id FROM plans WHERE NOW() > '2024-01-01'", "now()"),
+        ("SELECT CURRENT_TIMESTAMP AS occurred_at FROM plans", "current_timestamp"),
+    ],
+)
+def test_what_would_be_otherwise_at_every_run_is_refused(engine, select: str, found: str):
+    refusal = refuse(engine, select)
+    assert refusal.code == "changing_mapping"
+    assert f"the SELECT asks for {found}:" in str(refusal)
+
+
+def test_a_column_that_is_named_like_the_clock_is_a_column(engine):
+    assert one_select(engine, "events", "SELECT current_date FROM visits") == "SELECT current_date FROM visits"
