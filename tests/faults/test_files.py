@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import re
 from pathlib import Path
 
@@ -92,6 +93,18 @@ class TestPaths:
         path = company.file("customers").rename(company.root / "it's export [1].CSV")
         company.stage(inputs={"customers_raw": InputSettings(path=str(path))})
         assert len(company.rows("customers")) == 3
+
+    @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+    @pytest.mark.parametrize("locked", ["customers.csv", "."])
+    def test_what_this_user_may_not_read_is_named(self, company: Company, locked: str):
+        place = company.root / "raw" / locked
+        mode = place.stat().st_mode
+        place.chmod(0)
+        try:
+            refusal = company.refuse(inputs={})
+        finally:
+            place.chmod(mode)
+        assert refusal.code == "unreadable_file" and "this user may not read" in str(refusal)
 
     def test_a_link_to_nothing_is_said_to_be_one(self, company: Company):
         path = company.file("customers")

@@ -39,8 +39,23 @@ def find_files(name: str, path: str) -> list[Path]:
     Raises
     ------
     DataRefused
-        When nothing matches (with the nearest name in that folder), or a file is empty.
+        When nothing matches (with the nearest name in that folder), a file is empty, or this user may not read it.
     """
+    try:
+        found = _find(name, path)
+        for file in found:
+            file.open("rb").close()
+    except PermissionError as error:
+        raise DataRefused(
+            f"this user may not read {error.filename}",
+            table=name,
+            code="unreadable_file",
+            remedy="Give it the right to, or run as a user who has it",
+        ) from error
+    return found
+
+
+def _find(name: str, path: str) -> list[Path]:
     stated = Path(path).expanduser()
     found = [stated] if stated.is_file() else _each_once(sorted(_files_of(stated)))
     if not found and stated.is_symlink():
