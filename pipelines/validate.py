@@ -119,8 +119,8 @@ def _days_without_hours(tables: Mapping[str, ir.Table], source: SourceSettings) 
         return []
     lags = ", ".join(f"{name}: 24" for name in found)
     return [
-        f"times of {', '.join(found)} are days without hours, and in {source.time_zone} a day does not begin at midnight "
-        f"UTC: rows that sum up their day are known at its end (lag_hours: {{{lags}}})"
+        f"times of {', '.join(found)} are days without hours, and in {source.time_zone} a day does not begin at "
+        f"midnight UTC: rows that sum up their day are known at its end (lag_hours: {{{lags}}})"
     ]
 
 
