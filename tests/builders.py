@@ -23,7 +23,7 @@ from churn.core.source import InputSettings, SourceSettings
 from churn.core.strict import build_settings
 from churn.features.family import FeatureInputs
 from churn.features.matrix import build_features
-from churn.integrations.engine import open_engine
+from churn.integrations.engines import open_engine
 from churn.integrations.layers import Layer, read_staged, source_folder, write_staged
 from churn.integrations.sources import explain_engine_error, open_source
 from churn.snapshots.cohort import build_candidates, build_snapshots

@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, Phase
 from hypothesis import settings as hypothesis_settings
 
 from churn.core.source import SourceSettings
-from churn.integrations.engine import Engine, open_engine
+from churn.integrations.engine import Engine
+from churn.integrations.engines import open_engine
 from tests.builders import ENGINE, Company, copy_company, make_source
 
 hypothesis_settings.register_profile(

@@ -20,7 +20,8 @@ from churn.core.settings import EngineSettings
 from churn.features.engagement import plan_engagement
 from churn.features.family import FeatureInputs
 from churn.features.rollup import LONGEST_DAYS, SUMS
-from churn.integrations.engine import Engine, open_engine
+from churn.integrations.engine import Engine
+from churn.integrations.engines import open_engine
 from churn.integrations.layers import Layer, with_known_day
 from churn.integrations.rollups import Rollup
 from churn.integrations.store import day_fingerprints, read_json, write_json

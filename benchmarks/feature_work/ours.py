@@ -16,7 +16,8 @@ from churn.core.settings import EngineSettings
 from churn.core.source import InputSettings, SourceSettings
 from churn.features.family import FeatureInputs
 from churn.features.matrix import build_features
-from churn.integrations.engine import Engine, open_engine
+from churn.integrations.engine import Engine
+from churn.integrations.engines import open_engine
 from churn.integrations.layers import MATRIX_ORDER
 from churn.integrations.store import write_table
 from churn.snapshots.grid import grid_table

@@ -14,7 +14,7 @@ import yaml
 
 from churn.core.errors import OutputFailed
 from churn.core.source import InputSettings
-from churn.integrations.engine import open_engine
+from churn.integrations.engines import open_engine
 from churn.integrations.sources import open_source
 from tests.builders import COMPANY, ENGINE, Company
 from tests.pipelines.demo import IGNORED, Demo

@@ -52,6 +52,15 @@ def test_a_forgotten_customer_is_gone_from_lists_and_tables_and_stays_away(own_d
     assert len(_listed(own_demo)) == len(others) + 1
 
 
+def test_an_id_that_nobody_has_is_refused_and_nothing_is_removed(own_demo: Demo) -> None:
+    before = _listed(own_demo)
+    done = own_demo.run("forget", before[0], "nobody-1")
+    assert done.code == 1
+    assert "nobody is forgotten" in done.err and "for example nobody-1" in done.err
+    assert _listed(own_demo) == before
+    own_demo.ok("score", "--as-of", "latest")  # the staged tables are there
+
+
 def test_forgetting_needs_somebody(own_demo: Demo) -> None:
     done = own_demo.run("forget")
     assert done.code == 2

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from churn.integrations.engine import Engine, open_engine
+from churn.integrations.engine import Engine
+from churn.integrations.engines import open_engine
 from tests.builders import ENGINE
 
 

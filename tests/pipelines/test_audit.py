@@ -22,7 +22,8 @@ from churn.features.family import FamilyTable, FeatureInputs
 from churn.integrations import datasets
 from churn.integrations.alarms import raise_alarms
 from churn.integrations.audits import find_audit
-from churn.integrations.engine import Engine, open_engine
+from churn.integrations.engine import Engine
+from churn.integrations.engines import open_engine
 from churn.integrations.layers import dataset_key, open_tables, read_staged
 from churn.integrations.mlflow_store import connect
 from churn.integrations.rebuilds import SETTINGS, Rebuilds, rebuild, sample_customers

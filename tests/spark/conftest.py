@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 import pytest
 
 from churn.core.settings import ChurnSettings
-from churn.integrations.engine import open_engine
+from churn.integrations.engines import open_engine
 from tests.builders import ENGINE
 from tests.pipelines.demo import QUICK, Demo
 from tests.spark.company import DIRTY, SPARK, Built, build

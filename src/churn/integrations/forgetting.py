@@ -13,9 +13,11 @@ from datetime import date
 from pathlib import Path
 
 import ibis.expr.types as ir
+import pandas as pd
 
+from churn.core.errors import DataRefused
 from churn.core.settings import ChurnSettings
-from churn.integrations.layers import source_folder
+from churn.integrations.layers import kept_layers, source_folder
 from churn.integrations.locks import RUN_LOCK, hold_lock
 from churn.integrations.publication import publish, published_dates, read_published
 from churn.integrations.store import output_errors, read_json, write_json
@@ -59,6 +61,8 @@ def forget(settings: ChurnSettings, customer_ids: Sequence[str]) -> int:
 
     Raises
     ------
+    DataRefused
+        When there is no customer of one of these ids: a misspelt id would leave its owner in place.
     RunLocked
         When a stage is at work on the source.
     OutputFailed
@@ -68,6 +72,7 @@ def forget(settings: ChurnSettings, customer_ids: Sequence[str]) -> int:
     with ExitStack() as held:
         for layer in ("lists", "staged", "datasets"):
             held.enter_context(hold_lock(source_folder(settings, layer) / RUN_LOCK))
+        _refuse_unknown(settings, customer_ids)
         marks = {hashlib.sha256(customer_id.encode()).hexdigest() for customer_id in customer_ids}
         write_json(_file(settings), sorted(read_forgotten(settings) | marks))
         changed = sum(_take_from_list(lists, day, customer_ids) for day in published_dates(lists))
@@ -77,6 +82,28 @@ def forget(settings: ChurnSettings, customer_ids: Sequence[str]) -> int:
                 for path in folder.glob("[!.]*"):
                     shutil.rmtree(path) if path.is_dir() else path.unlink()
     return changed
+
+
+def _refuse_unknown(settings: ChurnSettings, customer_ids: Sequence[str]) -> None:
+    """Refuse ids that neither the staged tables nor a list has; without staged tables nobody can tell."""
+    lists, staged = source_folder(settings, "lists"), kept_layers(settings)
+    if not staged:
+        return
+    people = "matrix" if settings.source.kind == "flat" else "customers"
+    held = [pd.read_parquet(layer.path(people), columns=["customer_id"]) for layer in staged]
+    held += [read_published(lists, day, "scores")[0] for day in published_dates(lists)]
+    known = {customer_id for rows in held for customer_id in rows["customer_id"]}
+    unknown = [customer_id for customer_id in customer_ids if customer_id not in known]
+    if unknown:
+        raise DataRefused(
+            f"{len(unknown)} of the ids are in no table and on no list of source '{settings.source.name}'; nobody is "
+            "forgotten",
+            table=people,
+            column="customer_id",
+            code="unknown_customer",
+            examples=unknown,
+            remedy="Write ids as the source does, leading zeros included",
+        )
 
 
 def _take_from_list(lists: Path, day: str, customer_ids: Sequence[str]) -> bool:

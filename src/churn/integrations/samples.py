@@ -16,7 +16,8 @@ import pandas as pd
 from churn.core.errors import ConfigRefused
 from churn.core.settings import ChurnSettings
 from churn.features.catalog import Catalog
-from churn.integrations.engine import Engine, open_engine, owner_of
+from churn.integrations.engine import Engine
+from churn.integrations.engines import open_engine, owner_of
 from churn.integrations.frames import read_labelled, read_matrix
 from churn.integrations.layers import Layer, source_folder
 from churn.integrations.stale_runs import is_gone

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
 
@@ -94,11 +94,27 @@ def _mapped(engine: Engine, table: str, select: str, wanted: Collection[str]) ->
         if not isinstance(engine, SparkEngine):
             query = one_select(engine, table, select)
             _refuse_repeated(table, [str(row[0]) for row in engine.run(f"DESCRIBE {query}")], wanted)
-        return engine.define(f"{MAPPED}{table}", query)
+        found = engine.define(f"{MAPPED}{table}", query)
+        return found.rename(_as_the_contract_writes(found.columns, wanted))
     except DataRefused:
         raise
     except Exception as error:
         raise explain_engine_error(error, table) from error
+
+
+def _as_the_contract_writes(columns: Iterable[str], wanted: Collection[str]) -> dict[str, str]:
+    """Return, by their names in the contract, the columns that differ from these in upper and lower case alone.
+
+    To SQL they are the same names.
+
+    Examples
+    --------
+    >>> _as_the_contract_writes(["CUSTOMER_ID", "plan", "Region"], {"customer_id", "plan"})
+    {'customer_id': 'CUSTOMER_ID'}
+    """
+    names = {name.casefold(): name for name in wanted}
+    folded = {column: names.get(column.casefold(), column) for column in columns}
+    return {name: column for column, name in folded.items() if name != column}
 
 
 def _refuse_repeated(table: str, columns: Sequence[str], wanted: Collection[str]) -> None:

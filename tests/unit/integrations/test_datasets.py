@@ -19,7 +19,7 @@ from churn.integrations.datasets import (
     require_same_features,
     rows_to_score,
 )
-from churn.integrations.engine import open_engine
+from churn.integrations.engines import open_engine
 from churn.integrations.frames import to_frame
 from churn.integrations.layers import Layer, dataset_key, read_staged, write_dataset
 from churn.modeling.bundle import Bundle

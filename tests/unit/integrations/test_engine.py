@@ -8,7 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from churn.core.settings import EngineSettings
-from churn.integrations.engine import identifier, open_engine, quoted
+from churn.integrations.engine import identifier, quoted
+from churn.integrations.engines import open_engine
 from tests.builders import ENGINE
 
 

@@ -5,7 +5,8 @@ from datetime import date
 
 import pytest
 
-from churn.integrations.engine import Engine, open_engine
+from churn.integrations.engine import Engine
+from churn.integrations.engines import open_engine
 from churn.integrations.input_times import find_times
 from tests.builders import ENGINE
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from churn.core.source import InputSettings
-from churn.integrations.engine import open_engine
+from churn.integrations.engines import open_engine
 from churn.integrations.label_probes import probe_label
 from tests.builders import ENGINE, make_source
 

@@ -9,7 +9,7 @@ import pytest
 from churn.core.errors import DataRefused, OutputFailed
 from churn.core.settings import ChurnSettings
 from churn.integrations import layers
-from churn.integrations.engine import open_engine
+from churn.integrations.engines import open_engine
 from churn.integrations.layers import Layer, dataset_key, find_dataset, open_tables, read_staged, write_dataset
 from churn.integrations.store import CURRENT, MANIFEST, read_json
 from tests.builders import COMPANY, ENGINE, Company, make_settings, text_table

@@ -191,7 +191,7 @@ from datetime import date
 from pathlib import Path
 from churn.core.settings import EngineSettings
 from churn.features.engagement import plan_engagement
-from churn.integrations.engine import open_engine
+from churn.integrations.engines import open_engine
 from churn.integrations.layers import Layer
 from churn.integrations.rollups import Rollup
 from churn.integrations.store import read_json

@@ -13,7 +13,7 @@ import pytest
 
 from churn.core.errors import ConfigRefused
 from churn.core.settings import ChurnSettings
-from churn.integrations.engine import open_engine
+from churn.integrations.engines import open_engine
 from churn.integrations.frames import read_matrix
 from churn.integrations.layers import Layer, source_folder
 from churn.integrations.samples import read_even_rows, read_training_rows, read_unseen_rows

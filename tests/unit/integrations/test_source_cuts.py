@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from churn.core.source import InputSettings
-from churn.integrations.engine import Engine, open_engine
+from churn.integrations.engine import Engine
+from churn.integrations.engines import open_engine
 from churn.integrations.source_cuts import SourceCut, cut_source
 from tests.builders import ENGINE, make_source, select_all
 

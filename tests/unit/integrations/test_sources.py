@@ -47,6 +47,12 @@ def test_a_select_may_join_inputs_and_use_several_lines(engine, tmp_path: Path):
     assert [row["n"] for row in plain(tables["customers"], "customer_id")] == [2, 1]
 
 
+def test_upper_and_lower_case_of_a_column_are_one_name_as_in_sql(engine, tmp_path: Path):
+    select = "SELECT ID AS Customer_ID, Joined AS SIGNED_UP_AT, Plan FROM people"
+    tables = open_source(engine, source(tmp_path, customers=select, events="SELECT * FROM clicks"))
+    assert tables["customers"].columns == ("customer_id", "signed_up_at", "Plan")
+
+
 def test_an_input_may_bear_the_name_of_a_table_of_the_contract(engine, tmp_path: Path):
     (tmp_path / "c.csv").write_text("customer_id,signed_up_at\n1,2024-01-01\n")
     settings = make_source(
