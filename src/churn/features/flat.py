@@ -49,4 +49,5 @@ def flat_labels(flat: ir.Table) -> ir.Table:
         left_on=ibis.null("date"),
         left_kind=ibis.null("string"),
         left_out_because=ibis.ifelse(churned.isnull(), "not_complete", ibis.null("string")),
+        stated_cause=ibis.null("string"),
     )

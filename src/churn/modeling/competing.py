@@ -2,10 +2,10 @@
 
 Whoever leaves does so for whatever comes first, so the hazards of causes add. A single ensemble of trees has to learn
 that from interactions of everything with everything; here it is built in: the trees of a cause see what speaks of it
-and what all causes share (contract, stage, attributes), and nothing else. Outcomes do not say why somebody left. Each
+and what all causes share (contract, stage, attributes), and nothing else. Outcomes seldom say why somebody left. Each
 round shares every leaver out to the causes by their hazards of the moment, and each cause takes a step towards its part
-(generalised expectation-maximisation by boosting). What a label does tell is whether somebody left by will: who did not
-belongs to the failed payments alone, who did to all other causes.
+(generalised expectation-maximisation by boosting). What a label does tell counts: who did not leave by will belongs to
+the failed payments alone, who did to all other causes, and whoever named one belongs mostly to that.
 
 References
 ----------
@@ -23,11 +23,9 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 
 from churn.features.catalog import Catalog
 from churn.modeling.calibration import sigmoid
-from churn.modeling.hazard import EDGE, INVOLUNTARY, LEAST_OF_A_KIND, log_odds_of
+from churn.modeling.hazard import EDGE, log_odds_of
+from churn.modeling.kinds import SHARED, chances_by_kind
 
-SHARED = ("journey_stage", "unexplained")
-OF_INVOLUNTARY = "payment_failure"  # the one cause of those who do not leave by will
-BY_WILL = 3  # as a kind of outcome; 0: stayed, 1: left, nobody knows how, INVOLUNTARY: a failed payment
 LOOK_EVERY = 10  # rounds between looks at the watched rows
 LEAST_MARGIN, MOST_MARGIN = -20.0, 3.0  # of a cause's log-hazard
 NOT_OF_A_BOOSTER = ("n_estimators", "objective", "class_weight", "importance_type")
@@ -82,9 +80,7 @@ class CompetingCauses(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def fit(
         self, inputs: np.ndarray, kinds: np.ndarray, sample_weight: np.ndarray | None = None, **watching: Any
     ) -> CompetingCauses:
-        """Fit on encoded inputs (rows, columns) and what came of them (0, 1, INVOLUNTARY or BY_WILL), shape (rows,).
-
-        Kinds count where a cause is that of involuntary leavers and at least LEAST_OF_A_KIND are known.
+        """Fit on encoded inputs (rows, columns) and what came of them (see `kinds_of`), shape (rows,).
 
         Parameters
         ----------
@@ -104,8 +100,8 @@ class CompetingCauses(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         rate = float(np.average(kinds > 0, weights=weight))
         self.start_ = float(np.log(-np.log1p(-rate) / max(len(self.groups_), 1)))
         growing = [self._begin(own, rows) for own, rows, columns in binned.values() if columns]
-        eligible = eligible_causes(kinds, list(self.groups_))
-        shares = _Shares(eligible, weight, np.full((len(growing), len(inputs)), self.start_))
+        told = chances_by_kind(kinds, list(self.groups_))
+        shares = _Shares(told, weight, np.full((len(growing), len(inputs)), self.start_))
         watch = _Watch(self, **watching) if "eval_X" in watching else None
         for number in range(1, self.trees.n_estimators + 1):
             for cause, booster in enumerate(growing):
@@ -150,36 +146,16 @@ class CompetingCauses(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return np.column_stack([1 - leaves, leaves])
 
 
-def eligible_causes(kinds: np.ndarray, causes: Sequence[str]) -> list[tuple[np.ndarray, list[int]]]:
-    """Return, for each kind of leaver there is, its rows and the numbers of the causes it may have left for.
-
-    Examples
-    --------
-    >>> kinds = np.repeat([0, 1, INVOLUNTARY, BY_WILL], 50)
-    >>> [(len(rows), those) for rows, those in eligible_causes(kinds, ["payment_failure", "poor_support"])]
-    [(50, [0, 1]), (50, [0]), (50, [1])]
-    """
-    everything = list(range(len(causes)))
-    told = OF_INVOLUNTARY in causes and len(causes) > 1 and (kinds == INVOLUNTARY).sum() >= LEAST_OF_A_KIND
-    if not told:
-        return [(np.flatnonzero(kinds > 0), everything)]
-    paying = causes.index(OF_INVOLUNTARY)
-    of = {1: everything, INVOLUNTARY: [paying], BY_WILL: [n for n in everything if n != paying]}
-    return [(rows, those) for kind, those in of.items() if len(rows := np.flatnonzero(kinds == kind))]
-
-
 class _Shares:
     """The hazards while they grow: what each cause is to learn next.
 
-    With hazards h of sum H, a row's loss is H if it stayed and -log((1 - exp(-H)) E / H) if it left for one of the
-    causes whose hazards add up to E (all of them: -log(1 - exp(-H))). For the curvature by the log of h stands h
-    itself, as if the leaver's cause were known (a bound, as in EM).
+    With hazards h of sum H, a row's loss is H if it stayed and -log((1 - exp(-H)) E / H) if it left, where E is the sum
+    of the hazards times the chances that a leaver of each cause is of this kind (all 1: -log(1 - exp(-H))). For the
+    curvature by the log of h stands h itself, as if the leaver's cause were known (a bound, as in EM).
     """
 
-    def __init__(
-        self, eligible: Sequence[tuple[np.ndarray, list[int]]], weight: np.ndarray, margins: np.ndarray
-    ) -> None:
-        self.eligible = eligible
+    def __init__(self, told: Sequence[tuple[np.ndarray, np.ndarray]], weight: np.ndarray, margins: np.ndarray) -> None:
+        self.told = told
         self.weight = weight
         self.hazards = np.exp(margins)
 
@@ -189,12 +165,11 @@ class _Shares:
         def slope_and_curvature(margin: np.ndarray, _: Any) -> tuple[np.ndarray, np.ndarray]:
             self.hazards[cause] = np.exp(np.clip(margin, LEAST_MARGIN, MOST_MARGIN))
             pull = np.ones(len(margin))
-            for rows, those in self.eligible:
+            for rows, chances in self.told:
                 hazards = self.hazards[:, rows]
                 total = np.maximum(hazards.sum(axis=0), EDGE)
-                pull[rows] = 1 / total - 1 / np.expm1(total)
-                if cause in those:
-                    pull[rows] -= 1 / np.maximum(hazards[those].sum(axis=0), EDGE)
+                likely = np.maximum((hazards * chances[:, None]).sum(axis=0), EDGE)
+                pull[rows] = 1 / total - 1 / np.expm1(total) - chances[cause] / likely
             own = self.weight * self.hazards[cause]
             return own * pull, own
 

@@ -20,7 +20,8 @@ from churn.modeling.bundle import Bundle, raw_score_of
 from churn.modeling.calibration import Method, fit_calibrator
 from churn.modeling.competing import group_by_cause
 from churn.modeling.encoding import build_pipeline, count_text_outputs
-from churn.modeling.follow_up import follow_up, kinds_of, known_by
+from churn.modeling.follow_up import follow_up, known_by
+from churn.modeling.kinds import kinds_of
 from churn.modeling.stopping import choose_tree_count
 from churn.snapshots.sampling import WEIGHT
 from churn.snapshots.splits import Fold, rows_in

@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 
 from churn.core.errors import DataRefused
-from churn.modeling.competing import BY_WILL
 from churn.modeling.hazard import INVOLUNTARY
 from churn.snapshots.splits import Fold
 
@@ -43,15 +42,6 @@ def follow_up(rows: pd.DataFrame, lead_days: int, until: pd.Timestamp | None = N
     left = left.where(left < end)
     kind = np.where(rows["left_kind"] == "involuntary", INVOLUNTARY, 1) * left.notna()
     return np.column_stack([(end - start) / ONE_DAY, (left - start) / ONE_DAY, kind]).astype(float)
-
-
-def kinds_of(rows: pd.DataFrame) -> np.ndarray:
-    """Return what came of each row, shape (rows,): 0 stayed, 1 left, of unknown kind, else INVOLUNTARY or BY_WILL."""
-    churned = rows["churned"].to_numpy(dtype=int)
-    if "churn_kind" not in rows:
-        return churned
-    kinds = rows["churn_kind"].map({"involuntary": INVOLUNTARY, "voluntary": BY_WILL})
-    return np.asarray(churned * kinds.fillna(1).to_numpy(dtype=int))
 
 
 def known_by(matrix: pd.DataFrame, fold: Fold) -> pd.Timestamp | None:

@@ -16,6 +16,7 @@ import ibis.expr.types as ir
 from churn.core.problem import LabelSettings
 from churn.core.windows import days_before
 from churn.snapshots.cohort import qualifying_days
+from churn.snapshots.farewells import build_stated_causes
 
 LEFT_OUT = "left_out_because"
 
@@ -30,7 +31,8 @@ def build_labels(
     """Return one row per snapshot with its outcome.
 
     Grain: customer x as-of date. Columns `customer_id`, `as_of_date`, `churned`, `churn_kind` (`voluntary`,
-    `involuntary`, null), `label_end_date`, `is_label_complete`, `left_out_because`; for the time to churn
+    `involuntary`, null), `stated_cause` (what a leaver named, else null), `label_end_date`, `is_label_complete`,
+    `left_out_because`; for the time to churn
     `followed_until` (the first day whose leavers are not settled; null where the label has no day of leaving),
     `left_on` (a day before it, else null) and `left_kind`.
 
@@ -50,7 +52,7 @@ def build_labels(
     )
     settled = left_out.isnull()
     leaves = outcome.left_on < outcome.followed_until
-    return outcome.select(
+    labels = outcome.select(
         "customer_id",
         "as_of_date",
         churned=ibis.ifelse(settled, outcome.has_left, ibis.null("boolean")),
@@ -62,6 +64,17 @@ def build_labels(
         left_kind=ibis.ifelse(leaves, outcome.kind, ibis.null("string")),
         **{LEFT_OUT: left_out},
     )
+    return _with_stated_causes(labels, staged, dated)
+
+
+def _with_stated_causes(labels: ir.Table, staged: Mapping[str, ir.Table], dated: ir.Table) -> ir.Table:
+    """Return the labels with the cause that leavers named, null where nobody was asked."""
+    if "responses" not in staged or "reason" not in staged["responses"].columns:
+        return labels.mutate(stated_cause=ibis.null("string"))
+    said = build_stated_causes(staged["responses"], dated)
+    joined = labels.left_join(said, ["customer_id", "as_of_date"])
+    of_leaver = ibis.ifelse(joined.churned, joined.stated_cause, ibis.null("string"))
+    return joined.select(*labels.columns, stated_cause=of_leaver)
 
 
 def build_spells(subscriptions: ir.Table, grace_days: int) -> ir.Table:

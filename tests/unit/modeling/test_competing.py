@@ -9,14 +9,16 @@ from lightgbm import LGBMClassifier, early_stopping
 from scipy.stats import spearmanr
 from sklearn.metrics import roc_auc_score
 
+from churn.core.contract import CAUSES
 from churn.explanation.competing import explain_causes
 from churn.explanation.contributions import explain_rows
 from churn.features.catalog import Catalog
 from churn.integrations.bundles import read_bundle, write_bundle
 from churn.modeling.bundle import Bundle
-from churn.modeling.competing import BY_WILL, CompetingCauses, group_by_cause
+from churn.modeling.competing import CompetingCauses, group_by_cause
 from churn.modeling.fit import Candidate, fit_bundle
 from churn.modeling.hazard import INVOLUNTARY, LEAST_OF_A_KIND
+from churn.modeling.kinds import BY_WILL, NAMED
 from tests.unit.modeling.toys import CATALOG, PROBLEM, make_feature, make_fold, make_matrix
 
 GROUPS = {"pricing": [0, 2], "poor_support": [1, 2]}
@@ -116,6 +118,40 @@ def test_leavers_of_unknown_kind_count_beside_those_of_known_kind() -> None:
     kinds = np.where(np.arange(len(churned)) % 2, _kinds(churned, hazards), churned)
     model = CompetingCauses(_trees(60), {"pricing": [0, 2], "payment_failure": [1, 2]}).fit(inputs, kinds)
     assert model.predict_proba(inputs)[:, 1].mean() == pytest.approx(chance.mean(), rel=0.1)
+
+
+def _named(churned: np.ndarray, hazards: np.ndarray, lies: float) -> np.ndarray:
+    """Two leavers in five name the first or second cause of `_company`, some of them the wrong one."""
+    generator = np.random.default_rng(2)
+    is_second = generator.random(len(churned)) < hazards[:, 1] / hazards.sum(axis=1)
+    is_second ^= generator.random(len(churned)) < lies
+    named = NAMED + np.where(is_second, CAUSES.index("poor_support"), CAUSES.index("pricing"))
+    return churned * np.where(generator.random(len(churned)) < 0.4, named, BY_WILL)
+
+
+def test_what_some_leavers_named_tells_causes_apart_though_not_all_name_the_right_one() -> None:
+    inputs, churned, hazards, _ = _company(8_000)
+    later, _, true_hazards, chance = _company(10_000, seed=1)
+    groups = {"pricing": [0, 1, 2], "poor_support": [0, 1, 2]}  # nothing but what was named tells them apart
+    kinds = _named(churned, hazards, lies=0.1)
+    found = CompetingCauses(_trees(60), groups).fit(inputs, kinds)
+    margins = found.margins(later)
+    assert spearmanr(margins[:, 1] - margins[:, 0], true_hazards[:, 1] / true_hazards[:, 0]).statistic > 0.85
+    assert found.predict_proba(later)[:, 1].mean() == pytest.approx(chance.mean(), rel=0.1)
+
+
+def test_what_leavers_named_makes_the_ranking_better_where_causes_share_inputs() -> None:
+    groups = {"pricing": [0, 1, 2], "poor_support": [1, 2]}
+    later, _, _, chance = _company(10_000, seed=99)
+    gains = []
+    for seed in range(3):
+        inputs, churned, hazards, _ = _company(4_000, seed)
+        told, untold = (
+            CompetingCauses(_trees(40), groups).fit(inputs, kinds).decision_function(later)
+            for kinds in (_named(churned, hazards, lies=0.1), churned)
+        )
+        gains.append(spearmanr(told, chance).statistic - spearmanr(untold, chance).statistic)
+    assert np.mean(gains) > 0
 
 
 @pytest.mark.parametrize("groups", [GROUPS, {"pricing": [0, 2], "payment_failure": [1, 2]}])

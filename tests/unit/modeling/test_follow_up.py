@@ -5,9 +5,7 @@ import pandas as pd
 import pytest
 
 from churn.core.errors import DataRefused
-from churn.modeling.competing import BY_WILL
-from churn.modeling.follow_up import follow_up, kinds_of, known_by
-from churn.modeling.hazard import INVOLUNTARY
+from churn.modeling.follow_up import follow_up, known_by
 from tests.unit.modeling.toys import DATES, make_fold, make_matrix
 
 ROWS = pd.DataFrame(
@@ -53,10 +51,3 @@ def test_fitting_knows_nothing_of_the_dates_that_calibrate() -> None:
     by_customer = make_fold(matrix)
     everything = np.ones(len(matrix), dtype=bool)
     assert known_by(matrix, type(fold)("by customer", everything, ~everything, by_customer.test)) is None
-
-
-def test_kinds_of_outcomes_tell_who_left_by_will_who_did_not_and_who_left_unknown() -> None:
-    rows = pd.DataFrame({"churned": [0, 1, 1, 1], "churn_kind": [None, None, "involuntary", "voluntary"]})
-    assert kinds_of(rows).tolist() == [0, 1, INVOLUNTARY, BY_WILL]
-    assert kinds_of(rows.assign(churn_kind=None)).tolist() == [0, 1, 1, 1]
-    assert kinds_of(rows[["churned"]]).tolist() == [0, 1, 1, 1]

@@ -177,6 +177,46 @@ class TestKind:
         assert (row["churned"], row["churn_kind"]) == (False, None)
 
 
+class TestStatedCause:
+    """The label of 1 March is complete on 7 April."""
+
+    RESPONSES = "response_id | customer_id | answered_at | survey | reason | known_at"
+
+    def stated(self, *answers: str, ended: str = "2024-03-20") -> dict[str, str | None]:
+        staged = subscriptions(*(f"{name} | 2024-01-01 | {ended} | voluntary" for name in "ABC"))
+        text = "\n".join([self.RESPONSES, *(f"R{n} | {answer}" for n, answer in enumerate(answers))])
+        found = label_of(staged | {"responses": staged_table("responses", text)}, DAY, data_end=COVERED)
+        return {name: row["stated_cause"] for (name, _), row in found.items()}
+
+    def test_a_leaver_has_the_cause_named_on_leaving(self, engine):
+        found = self.stated(
+            "A | 2024-03-19 10:00 | cancellation | pricing |", "B | 2024-03-19 10:00 | nps | pricing |",
+            "C | 2024-03-19 10:00 | cancellation | too dear |",
+        )  # fmt: skip
+        assert found == {"A": "pricing", "B": None, "C": None}
+
+    def test_an_answer_counts_from_the_date_until_the_label_is_complete(self, engine):
+        found = self.stated(
+            "A | 2024-03-01 00:00 | cancellation | pricing |", "B | 2024-02-29 23:59 | cancellation | pricing |",
+            "C | 2024-04-06 10:00 | cancellation | pricing | 2024-04-08 10:00",
+        )  # fmt: skip
+        assert found == {"A": "pricing", "B": None, "C": None}
+
+    def test_the_last_answer_counts(self, engine):
+        answers = ("A | 2024-03-19 | cancellation | pricing |", "A | 2024-03-21 | cancellation | competition |")
+        at_once = ("B | 2024-03-19 | cancellation | pricing |", "B | 2024-03-19 | cancellation | competition |")
+        assert self.stated(*answers, *at_once) == {"A": "competition", "B": "competition", "C": None}
+
+    def test_who_stays_has_none(self, engine):
+        assert self.stated("A | 2024-03-19 | cancellation | pricing |", ended="2024-06-20")["A"] is None
+
+    def test_answers_without_reasons_are_read(self, engine):
+        text = "response_id | customer_id | answered_at | survey\nR1 | A | 2024-03-19 | cancellation"
+        staged = subscriptions("A | 2024-01-01 | 2024-03-20 |") | {"responses": staged_table("responses", text)}
+        (row,) = label_of(staged, DAY, data_end=COVERED).values()
+        assert (row["churned"], row["stated_cause"]) == (True, None)
+
+
 class TestCompleteness:
     def test_an_outcome_that_the_data_does_not_cover_is_unknown_never_false(self, engine):
         ends = {"A": "", "B": "2024-03-20", "C": "2024-03-03"}
