@@ -26,11 +26,21 @@ from churn.integrations.spark_backend import connect
 if TYPE_CHECKING:
     from churn.integrations.engine import OnBatch
 
+UNLESS_STATED = {
+    "spark.driver.memory": "2g",  # plans of hundreds of features do not fit into Spark's own 1g
+    "spark.buffer.pageSize": "1m",  # each of a hundred sorts in a wide plan holds one; Spark's own are up to 64 MB
+    "spark.driver.defaultJavaOptions": "-XX:+ExitOnOutOfMemoryError",  # else a driver without memory waits for ever
+}
 PINNED = {
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.ansi.enabled": "true",
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
+    # What is kept of past queries for a page that is off: a thousand plans of hundreds of columns fill 1 GB.
+    "spark.sql.ui.retainedExecutions": "1",
+    "spark.ui.retainedJobs": "10",
+    "spark.ui.retainedStages": "10",
+    "spark.sql.maxPlanStringLength": "10000",
     "spark.sql.execution.arrow.pyspark.enabled": "true",
     "spark.executorEnv.OMP_WAIT_POLICY": "PASSIVE",  # tasks that share a machine must not spin while they wait
 }
@@ -166,7 +176,7 @@ def _start(settings: EngineSettings, scratch: Path) -> Any:
     places = {"spark.sql.warehouse.dir": str(scratch / "warehouse"), "spark.local.dir": str(scratch / "spill")}
     batches = {"spark.sql.execution.arrow.maxRecordsPerBatch": str(settings.rows_per_batch)}
     alone = {"spark.driver.bindAddress": "127.0.0.1", "spark.driver.host": "127.0.0.1"} if is_local else {}
-    for key, value in {**places, **batches, **alone, **settings.options, **PINNED}.items():
+    for key, value in {**UNLESS_STATED, **places, **batches, **alone, **settings.options, **PINNED}.items():
         builder = builder.config(key, value)
     try:
         session = builder.getOrCreate()
