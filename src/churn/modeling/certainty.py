@@ -46,10 +46,12 @@ def find_certain_groups(rows: pd.DataFrame, catalog: Catalog, limit: float) -> l
     """
     target = rows[TARGET].to_numpy(dtype=bool)
     thinned = _thinned(rows, target)
+    most_stayed = int(target.sum() * (1 - limit) / (limit * thinned))
     surest = [
         max(groups, key=lambda group: group.share)
         for feature in catalog.features
-        if feature.kind != "text" and (groups := list(_groups_of(rows[feature.name], target, feature, thinned)))
+        if feature.kind != "text"
+        and (groups := list(_groups_of(rows[feature.name], target, feature, thinned, most_stayed)))
     ]
     certain = [g for g in surest if g.share > limit and _odds_ratio(g, target, thinned) > LEAST_ODDS_RATIO]
     return sorted(certain, key=lambda group: -group.left)
@@ -63,13 +65,16 @@ def _thinned(rows: pd.DataFrame, target: np.ndarray) -> float:
     return float(weights[~target].mean() / weights[target].mean())
 
 
-def _groups_of(values: pd.Series, target: np.ndarray, feature: Feature, thinned: float) -> Iterator[CertainGroup]:
+def _groups_of(
+    values: pd.Series, target: np.ndarray, feature: Feature, thinned: float, most_stayed: int
+) -> Iterator[CertainGroup]:
     is_known = values.notna().to_numpy()
     counts = [("no value", int((~is_known).sum()), int(target[~is_known].sum()))]
     known, left = values[is_known], target[is_known]
     if feature.kind == "number":
         numbers = known.to_numpy(dtype=float)
-        counts += [*_tail(numbers, left, 1), *_tail(numbers, left, -1)]
+        for sign in (1, -1):
+            counts += _tail(sign * numbers[left], sign * numbers[~left], sign, most_stayed)
     else:
         by_level = pd.Series(left).groupby(known.astype(str).to_numpy()).agg(["size", "sum"])
         counts += [(f"'{level}'", int(n), int(k)) for level, n, k in by_level.itertuples()]
@@ -79,16 +84,25 @@ def _groups_of(values: pd.Series, target: np.ndarray, feature: Feature, thinned:
             yield CertainGroup(feature.name, values_text, n, k, share / (share + (1 - share) * thinned))
 
 
-def _tail(numbers: np.ndarray, left: np.ndarray, sign: int) -> list[tuple[str, int, int]]:
-    """Return the surest part of the numbers from some value up (sign 1) or down (-1), all of a value at once."""
-    if not len(numbers):
+def _tail(left: np.ndarray, stayed: np.ndarray, sign: int, most_stayed: int) -> list[tuple[str, int, int]]:
+    """Return the surest part of the numbers from some value up, all of a value at once, if any can be sure.
+
+    No group with more who stayed than `most_stayed` is, so only the largest numbers of these are looked at.
+
+    Parameters
+    ----------
+    left, stayed
+        Numbers, times `sign`, of those who left and those who stayed.
+    """
+    spare = len(stayed) - most_stayed - 1
+    largest = np.sort(np.partition(stayed, spare)[spare:] if spare > 0 else stayed)
+    ends = np.unique(left if spare <= 0 else left[left > largest[0]])
+    if not len(ends):
         return []
-    order = np.argsort(-sign * numbers, kind="stable")
-    ranked, positives = numbers[order], np.cumsum(left[order])
-    ends = np.flatnonzero(np.append(np.diff(ranked) != 0, True))
-    bounds = _lower_bound(positives[ends], ends + 1)
-    best = ends[int(np.argmax(bounds))]
-    return [(f"{ranked[best]:.6g} or {'more' if sign > 0 else 'less'}", int(best) + 1, int(positives[best]))]
+    gone = len(left) - np.searchsorted(np.sort(left), ends)
+    rows = gone + len(largest) - np.searchsorted(largest, ends)
+    best = int(np.argmax(_lower_bound(gone, rows)))
+    return [(f"{sign * ends[best]:.6g} or {'more' if sign > 0 else 'less'}", int(rows[best]), int(gone[best]))]
 
 
 def _lower_bound(left: np.ndarray, rows: np.ndarray) -> np.ndarray:
