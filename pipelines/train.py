@@ -6,7 +6,7 @@ import logging
 
 from churn.core.settings import ChurnSettings
 from churn.evaluation.gate import judge_signal
-from churn.evaluation.report import few_leavers
+from churn.evaluation.report import Report, few_leavers
 from churn.explanation.contributions import explain_rows
 from churn.explanation.tables import rank_features
 from churn.integrations.promotion import apply_gate
@@ -50,9 +50,7 @@ def run(settings: ChurnSettings) -> StageResult:
         require_finite(measured.metrics())
         with result.timed("log"):
             version = register_bundle(experiment.bundle, settings, tracker.run_id, experiment.test_rows)
-            log_measurement(
-                measured, experiment, tracker, settings
-            )  # after the model, to which MLflow adds the metrics
+            log_measurement(measured, experiment, tracker, settings)  # after the model: MLflow adds the metrics to it
             tracker.metrics(training.metrics)
             tracker.table(experiment.bundle.catalog.to_rows(), "features.json")
             tracker.table(experiment.single_feature_aucs, "single_feature_auc.json")
@@ -76,13 +74,14 @@ def run(settings: ChurnSettings) -> StageResult:
     result.as_of_dates = experiment.test_dates
     result.rows_in, result.rows_out = {"matrix": len(matrix)}, {"test": measured.report.rows}
     result.notes = list(verdict.reasons)
-    auc = measured.report.metrics[experiment.names[0]]["auc"]
-    result.summary = (
-        f"version {version} {status}: AUC {auc.value:.3f} [{auc.low:.3f}, {auc.high:.3f}] on "
-        f"{measured.report.rows:,} test rows; {verdict.reasons[0]}"
-    )
-    result.summary = "; ".join([result.summary, *few_leavers(measured.report, settings.evaluation)])
+    outcome = f"version {version} {status}: {_ranks(experiment, measured.report)}; {verdict.reasons[0]}"
+    result.summary = "; ".join([outcome, *few_leavers(measured.report, settings.evaluation)])
     return result
+
+
+def _ranks(experiment: Experiment, report: Report) -> str:
+    auc = report.metrics[experiment.names[0]]["auc"]
+    return f"AUC {auc.value:.3f} [{auc.low:.3f}, {auc.high:.3f}] on {report.rows:,} test rows"
 
 
 def _check_rank(experiment: Experiment, auc: float, settings: ChurnSettings) -> None:

@@ -1,0 +1,107 @@
+"""Notes on staged tables that break no rule and are seldom meant, each with what may have happened."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+
+import ibis.expr.types as ir
+
+from churn.core.source import SourceSettings
+from churn.core.suggestions import did_you_mean
+from churn.staging.contracts import contract_of
+from churn.staging.gaps import (
+    count_by_day,
+    find_empty_columns,
+    find_idle,
+    find_periodic,
+    find_silent_days,
+    is_by_the_day,
+)
+from churn.staging.id_shapes import find_alike
+from churn.staging.typing import HAPPENED
+
+SHOWN_DAYS = 5
+SHOWN_IDS = 3
+
+
+def note_silent_days(tables: Mapping[str, ir.Table], start: date, end: date) -> list[str]:
+    """Return a note on the days of `[start, end)` on which no event arrived although others of their kind are busy."""
+    found = find_silent_days(count_by_day(tables["events"], "occurred_at")) if "events" in tables else []
+    silent = [day for day in found if start <= day < end]
+    shown = ", ".join(str(day) for day in silent[:SHOWN_DAYS])
+    return [f"no event at all on {len(silent)} days ({shown}): closed, or a failed delivery?"] if silent else []
+
+
+def note_oddities(tables: Mapping[str, ir.Table], source: SourceSettings) -> list[str]:
+    """Return notes on what breaks no rule in the staged tables of a source and is seldom meant."""
+    return [
+        *_no_events(tables),
+        *_days_without_hours(tables, source),
+        *_alike_ids(tables["matrix" if source.kind == "flat" else "customers"]),
+        *_empty_columns(tables),
+        *_misspelt_kinds(tables, source),
+    ]
+
+
+def _no_events(tables: Mapping[str, ir.Table]) -> list[str]:
+    """Return notes on the event types whose rows seem to sum up periods, or to say that nothing happened."""
+    if "events" not in tables:
+        return []
+    events = tables["events"]
+    periodic = find_periodic(events, "occurred_at", "event_type")
+    idle = find_idle(events, "value", "event_type") if "value" in events.columns else {}
+    notes = []
+    if periodic:
+        found = ", ".join(f"'{name}' {days} days" for name, days in periodic.items())
+        notes.append(
+            f"times of events lie far apart ({found}): a row that sums up a period belongs at the period's end "
+            "(or give known_at), for stamped with its beginning it knows the future"
+        )
+    if idle:
+        found = ", ".join(f"'{name}' {share:.0%}" for name, share in idle.items())
+        notes.append(
+            f"the value is 0 in many rows ({found}): they count as activity; leave them out if nothing happened"
+        )
+    return notes
+
+
+def _days_without_hours(tables: Mapping[str, ir.Table], source: SourceSettings) -> list[str]:
+    told = [name for name in HAPPENED if name in tables and name not in source.lag_hours]
+    found = [name for name in told if is_by_the_day(tables[name], contract_of(source, name).time)]
+    if not found:
+        return []
+    lags = ", ".join(f"{name}: 24" for name in found)
+    return [
+        f"times of {', '.join(found)} are days without hours, and in {source.time_zone} a day does not begin at "
+        f"midnight UTC: rows that sum up their day are known at its end (lag_hours: {{{lags}}})"
+    ]
+
+
+def _empty_columns(tables: Mapping[str, ir.Table]) -> list[str]:
+    empty = [f"{name}.{column}" for name, table in tables.items() for column in find_empty_columns(table)]
+    return [f"no value in any row of {', '.join(empty)}: is the column mapped rightly?"] if empty else []
+
+
+def _alike_ids(customers: ir.Table) -> list[str]:
+    pairs = find_alike(customers)
+    shown = ", ".join(f"'{one}' and '{other}'" for one, other in pairs[:SHOWN_IDS])
+    return (
+        [f"customers whose ids differ only by spaces or letter case: {len(pairs)} ({shown}); one or two?"]
+        if pairs
+        else []
+    )
+
+
+def _misspelt_kinds(tables: Mapping[str, ir.Table], source: SourceSettings) -> list[str]:
+    """Return a note for each kind that the source words, no row has, and that is nearly one which has no words."""
+    notes = []
+    for table, column, worded in (
+        ("events", "event_type", source.event_types),
+        ("tickets", "category", source.ticket_categories),
+    ):
+        if worded and table in tables and column in tables[table].columns:
+            there = set(tables[table].select(column).distinct().drop_null().to_pyarrow()[column].to_pylist())
+            near = {name: did_you_mean(name, sorted(there - set(worded))) for name in worded if name not in there}
+            notes += [f"no row of {table} is of {column} '{name}'{text}" for name, text in near.items() if text]
+    return notes
