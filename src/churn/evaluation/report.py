@@ -67,9 +67,8 @@ def build_report(
     """
     measured = {name: _measured(rows, p, capacity, value, money) for name, p in probabilities.items()}
     drawn = resampled(measured, rows["customer_id"], settings)
-    freed = {name: freed_of_noise(m.measure(), drawn[name]) for name, m in measured.items()}
-    points = {name: found for name, (found, _) in freed.items()}
-    tables = {name: found for name, (_, found) in freed.items()}
+    points = {name: m.measure() for name, m in measured.items()}
+    tables = {name: freed_of_noise(draws) for name, draws in drawn.items()}
     first = next(iter(measured))
     leavers = count_leavers(rows)
     metrics = {n: {k: estimate(v, tables[n][k], settings, leavers) for k, v in points[n].items()} for n in measured}
@@ -91,7 +90,7 @@ def measure_models(
     value: np.ndarray | None = None,
     money: MoneySettings | None = None,
 ) -> dict[str, dict[str, float]]:
-    """Return every metric of every model on the same rows, without intervals; calibration errors hold their noise."""
+    """Return every metric of every model on the same rows, without intervals."""
     return {name: _measured(rows, p, capacity, value, money).measure() for name, p in probabilities.items()}
 
 

@@ -75,19 +75,20 @@ def count_leavers(rows: pd.DataFrame) -> int:
     return int(rows.loc[rows["churned"] == 1, "customer_id"].nunique())
 
 
-def freed_of_noise(
-    points: Mapping[str, float], draws: Mapping[str, np.ndarray]
-) -> tuple[dict[str, float], dict[str, np.ndarray]]:
-    """Return the metrics of a model and those of its resamples with the calibration error freed of chance."""
-    error, drawn = without_noise(points["calibration_error"], draws["calibration_error"], draws[NOISE])
+def freed_of_noise(draws: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return the metrics of a model's resamples with the calibration error freed of chance."""
     others = {name: values for name, values in draws.items() if name != NOISE}
-    return {**points, "calibration_error": error}, {**others, "calibration_error": drawn}
+    return {**others, "calibration_error": without_noise(draws["calibration_error"], draws[NOISE])}
 
 
 def estimate(value: float, draws: np.ndarray, settings: EvaluationSettings, leavers: int) -> Estimate:
-    """Return a metric with the interval of its resamples; those that are not a number are left out."""
+    """Return a metric with the interval of its resamples; those that are not a number are left out.
+
+    The interval holds the metric itself, which may lie outside where the resamples were freed of noise and it was not.
+    """
     tail = interval_tail(settings.interval, leavers)
     finite = draws[np.isfinite(draws)]
     if not len(finite):
         return Estimate(value, float("nan"), float("nan"))
-    return Estimate(value, *(float(end) for end in np.quantile(finite, [tail, 1 - tail])))
+    low, high = (float(end) for end in np.quantile(finite, [tail, 1 - tail]))
+    return Estimate(value, min(low, value), max(high, value))

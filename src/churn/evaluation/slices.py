@@ -63,11 +63,11 @@ def measure_slices(
     records = []
     for attribute, value, mask in _large_enough(labels, churned, settings.slices):
         measured = MeasuredSlice(churned[mask], probability[mask], [TopList(t.name, t.chosen[mask]) for t in lists])
-        points, drawn = freed_of_noise(measured.measure(), resampled({value: measured}, customers[mask], draws)[value])
+        drawn = freed_of_noise(resampled({value: measured}, customers[mask], draws)[value])
         leavers = customers[mask & (churned == 1)].nunique()
         counts = int(mask.sum()), customers[mask].nunique(), int(churned[mask].sum())
         record = dict(zip(KEY, (attribute, value, attribute in protected, *counts), strict=True))
-        for name, point in points.items():
+        for name, point in measured.measure().items():
             found = estimate(point, drawn[name], draws, leavers)
             record |= {name: found.value, f"{name}_low": found.low, f"{name}_high": found.high}
         records.append(record)

@@ -168,14 +168,12 @@ class TestNoise:
 
     DRAWN, NOISE = np.array([0.05, 0.06, 0.08]), np.array([0.02, 0.03, 0.04])
 
-    def test_an_error_as_small_as_chance_alone_makes_it_is_none(self) -> None:
-        assert without_noise(0.03, self.DRAWN, self.NOISE)[0] == 0
-        assert without_noise(0.02, self.DRAWN, self.NOISE)[0] == 0
+    def test_resamples_as_small_as_chance_alone_makes_them_are_none(self) -> None:
+        assert without_noise(np.array([0.03, 0.04]), self.NOISE).tolist() == [0.0, 0.0]
 
     def test_without_chance_everything_stays_as_it_is(self) -> None:
-        error, drawn = without_noise(0.05, self.DRAWN, np.zeros(3))
-        assert error == pytest.approx(0.05) and drawn == pytest.approx(self.DRAWN)
+        assert without_noise(self.DRAWN, np.zeros(3)) == pytest.approx(self.DRAWN)
 
-    def test_resamples_that_doubled_the_chance_lie_around_the_error(self) -> None:
-        error, drawn = without_noise(0.05, np.array([np.sqrt(0.05**2 + 0.03**2)]), np.array([0.03]))
-        assert drawn[0] == pytest.approx(error)
+    def test_resamples_that_doubled_the_chance_lie_around_the_true_distance(self) -> None:
+        drawn = without_noise(np.array([np.sqrt(0.04**2 + 2 * 0.03**2)]), np.array([0.03]))
+        assert drawn[0] == pytest.approx(0.04)
