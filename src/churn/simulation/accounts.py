@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 import numpy as np
 import pyarrow as pa
 
 from churn.simulation.arrow import clock, coded, ids, instants, numbers
-from churn.simulation.block import FOREVER, INVOLUNTARY, RUNNING, SWITCHED, BlockLife
+from churn.simulation.block import FOREVER, INVOLUNTARY, RUNNING, BlockLife
 from churn.simulation.customers import AGE_BANDS, NEVER
 from churn.simulation.moments import next_batch
 from churn.simulation.people import FIRST_NAMES, LAST_NAMES, NOTES
@@ -153,7 +151,7 @@ def incidents_table(settings: SimulationSettings, calendar: Calendar) -> pa.Tabl
     """Return the incidents that began, or were announced, within the history."""
     end = 7.0 * settings.weeks
     shown = [i for i in calendar.incidents if 0 <= i.start_day < end]
-    start = settings.start_date - timedelta(0)
+    start = settings.start_date
     plans = [None if i.plan is None else settings.plans[i.plan].name for i in shown]
     begins = np.array([i.start_day for i in shown], np.float64)
     ends = np.array([FOREVER if i.end_day is None else i.end_day for i in shown], np.float64)
@@ -210,14 +208,3 @@ def _end_of_spell(record: Trajectory, n: int, customer: Ints, spell: Ints) -> np
     if gone:
         ends[gone["spell"].astype(np.int64), gone["customer"].astype(np.int64)] = gone["ended"].astype(np.float64)
     return np.asarray(ends[spell, customer])
-
-
-__all__ = [
-    "SWITCHED",
-    "customer_names",
-    "customers_table",
-    "incidents_table",
-    "interventions_table",
-    "payments_table",
-    "subscriptions_table",
-]

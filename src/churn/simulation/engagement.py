@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from churn.simulation.arrow import coded, ids, numbers
+from churn.simulation.arrow import clock, coded, ids, numbers
 from churn.simulation.customers import Traits
 from churn.simulation.moments import draw_moments, next_batch, there_at
 from churn.simulation.process import HABIT, Dynamics
@@ -98,8 +98,6 @@ def _values(
 
 def events_table(dynamics: Dynamics, names: pa.Array, events: Columns, first_number: int, seated: bool) -> pa.Table:
     """Return events in contract form; `names` are the customer ids, `first_number` makes the event ids unique."""
-    from churn.simulation.arrow import clock
-
     n = events["customer"].size
     customer = events["customer"].astype(np.int64)
     columns = {

@@ -7,12 +7,13 @@ import numpy as np
 from churn.simulation.arrow import DAY_MICROSECONDS, epoch_microseconds
 from churn.simulation.customers import Traits
 from churn.simulation.settings import SimulationSettings
-from churn.simulation.taxonomy import Days, Flags, Floats, Ints
+from churn.simulation.taxonomy import Flags, Floats, Ints
 from churn.simulation.trajectory import Trajectory
 
 HOUR_MICROSECONDS = DAY_MICROSECONDS // 24
 WEEK_MICROSECONDS = 7 * DAY_MICROSECONDS
 BATCH_MICROSECONDS = 15 * 60 * 1_000_000
+NEVER = np.iinfo(np.int64).max  # of what does not happen
 _TABLE = 65_536
 
 _OFFICE = (1, 1, 1, 1, 1, 2, 4, 8, 20, 26, 26, 22, 14, 20, 25, 25, 22, 16, 8, 5, 4, 3, 2, 1)
@@ -50,11 +51,6 @@ def there_at(settings: SimulationSettings, record: Trajectory, week: Ints, custo
     begin = epoch_microseconds(settings.start_date) + week * WEEK_MICROSECONDS
     day = (moment - begin) / DAY_MICROSECONDS
     return np.asarray((day >= record.alive_from[week, customer]) & (day < record.alive_to[week, customer]))
-
-
-def day_of(settings: SimulationSettings, moment: Ints) -> Days:
-    """Return instants as days since the start of the history."""
-    return np.asarray((moment - epoch_microseconds(settings.start_date)) / DAY_MICROSECONDS)
 
 
 def next_batch(moment: Ints) -> Ints:

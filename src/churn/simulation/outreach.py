@@ -8,10 +8,10 @@ import pyarrow as pa
 from churn.simulation.arrow import DAY_MICROSECONDS, clock, coded, epoch_microseconds, ids, numbers
 from churn.simulation.block import VOLUNTARY
 from churn.simulation.customers import Traits
-from churn.simulation.moments import WEEK_MICROSECONDS, draw_moments, later, next_batch, there_at
+from churn.simulation.moments import NEVER, WEEK_MICROSECONDS, draw_moments, later, next_batch, there_at
 from churn.simulation.process import Dynamics
 from churn.simulation.randomness import Purpose, generator, poisson, uniform
-from churn.simulation.taxonomy import STATE_CAUSES, VOLUNTARY_CAUSES, Floats, Ints, cause_index
+from churn.simulation.taxonomy import VOLUNTARY_CAUSES, Flags, Floats, Ints, cause_index
 from churn.simulation.trajectory import Columns, Trajectory, joined
 from churn.simulation.wording import THEMES, language_of, write_texts
 
@@ -23,7 +23,6 @@ RECOMMENDATIONS = CAMPAIGNS.index("recommendations")
 MESSAGE_CHANNELS = ("email", "in_app", "push")
 SURVEYS = ("nps", "csat", "ces", "cancellation")
 REASONS = (*VOLUNTARY_CAUSES, "payment_failure")
-NEVER = np.iinfo(np.int64).max
 
 
 def draw_messages(dynamics: Dynamics, traits: Traits, record: Trajectory, block: int) -> Columns:
@@ -151,25 +150,12 @@ def _cancellations(rng: np.random.Generator, dynamics: Dynamics, record: Traject
     day = gone["decided"][where].astype(np.float64)
     moment = begin + (day * DAY_MICROSECONDS).astype(np.int64) // 1_000_000 * 1_000_000
     theme = np.array([THEMES.index(reason) for reason in REASONS])[cause]
-    answers = _answers(
-        gone["customer"][where],
-        moment,
-        "cancellation",
-        np.zeros(where.size, np.float32),
-        theme,
-        rng.random(where.size) < 0.6,
-    )
+    no_score, written = np.zeros(where.size, np.float32), rng.random(where.size) < 0.6
+    answers = _answers(gone["customer"][where], moment, "cancellation", no_score, theme, written)
     return answers | {"cause": cause}
 
 
-def _answers(
-    customer: Ints,
-    moment: Ints,
-    survey: str,
-    score: Floats,
-    theme: Ints,
-    written: np.typing.NDArray[np.bool_],
-) -> Columns:
+def _answers(customer: Ints, moment: Ints, survey: str, score: Floats, theme: Ints, written: Flags) -> Columns:
     return {
         "customer": customer.astype(np.int64),
         "moment": moment.astype(np.int64),
@@ -200,12 +186,3 @@ def responses_table(dynamics: Dynamics, names: pa.Array, answers: Columns, first
             "known_at": clock(next_batch(answers["moment"])),
         }
     )
-
-
-__all__ = [
-    "STATE_CAUSES",
-    "draw_messages",
-    "draw_responses",
-    "messages_table",
-    "responses_table",
-]

@@ -27,7 +27,7 @@ from churn.simulation.timeline import Calendar
 
 SEVERITY_FLOOR, SEVERITY_CEILING = np.float32(-1.5), np.float32(3.0)
 HABIT, PRICE, CHANGE = cause_index("low_engagement"), cause_index("pricing"), cause_index("unexpected_change")
-NOTICED = np.array([action.contacts for action in ACTIONS], np.float32)
+NOTICED = np.array([action.contacts for action in ACTIONS], np.float32)  # 1 where the customer notices the action
 QUALITY, RIVALS = cause_index("product_quality"), cause_index("competition")
 
 
@@ -179,12 +179,7 @@ def _act_on(dynamics: Dynamics, traits: Traits, states: States, week: int, parts
     response, wake = (trait.reshape(-1)[customer] for trait in (traits.response, traits.wake))
     removed = dynamics.efficacy[action].T * response
     everywhere: tuple[Any, ...] = (slice(None), *working)
-    parts[everywhere] *= 1 - removed + wake * contacted(action)
-
-
-def contacted(action: Ints) -> Floats:
-    """Return 1 where the action (an index) is one the customer notices."""
-    return np.asarray(NOTICED[action])
+    parts[everywhere] *= 1 - removed + wake * NOTICED[action]
 
 
 def advance(

@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from churn.simulation.arrow import clock, coded, epoch_microseconds, ids, numbers
 from churn.simulation.customers import Traits
-from churn.simulation.moments import WEEK_MICROSECONDS, draw_moments, later, next_batch, there_at
+from churn.simulation.moments import NEVER, WEEK_MICROSECONDS, draw_moments, later, next_batch, there_at
 from churn.simulation.process import Dynamics
 from churn.simulation.randomness import Purpose, generator, poisson, uniform
 from churn.simulation.taxonomy import Floats, Ints, cause_index
@@ -19,11 +19,10 @@ CHANNELS = ("email", "chat", "phone")
 PRIORITIES = ("low", "normal", "high", "urgent")
 MISFILED_SHARE = 0.12
 WORST = np.float32(3.0)  # beyond that a ticket would wait for years
-UNANSWERED = np.iinfo(np.int64).max
 
 
 def draw_tickets(dynamics: Dynamics, traits: Traits, record: Trajectory, block: int) -> Columns:
-    """Draw the tickets of a block in order of opening; moments are microseconds, `UNANSWERED` stands for never.
+    """Draw the tickets of a block in order of opening; moments are microseconds, `NEVER` stands for never.
 
     A ticket whose handling went badly (an episode of poor support) is what shakes the customer's goodwill; every
     ticket of a customer in bad hands is handled somewhat worse.
@@ -83,8 +82,8 @@ def _handling(rng: np.random.Generator, opened: Ints, badness: Floats) -> Column
     resolved = later(rng, answered, 10 * np.exp(1.1 * badness), 0.5)
     reopens = uniform(rng, n) < 1 / (1 + np.exp(3.2 - 1.6 * badness))
     escalates = uniform(rng, n) < 1 / (1 + np.exp(3.8 - 1.6 * badness))
-    reopened = np.where(reopens, later(rng, resolved, np.full(n, 20.0), 0.8), UNANSWERED)
-    escalated = np.where(escalates, later(rng, answered, np.full(n, 8.0), 0.8), UNANSWERED)
+    reopened = np.where(reopens, later(rng, resolved, np.full(n, 20.0), 0.8), NEVER)
+    escalated = np.where(escalates, later(rng, answered, np.full(n, 8.0), 0.8), NEVER)
     return {"answered": answered, "resolved": resolved, "reopened": reopened, "escalated": escalated}
 
 
@@ -92,7 +91,7 @@ def _verdict(rng: np.random.Generator, dynamics: Dynamics, resolved: Ints, badne
     n = resolved.size
     asked = uniform(rng, n) < dynamics.settings.outreach.ticket_answer_share
     mood = 4.4 - 0.9 * badness - 0.6 * unhappy + 0.6 * rng.standard_normal(n)
-    at = np.where(asked, later(rng, resolved, np.full(n, 6.0), 1.0), UNANSWERED)
+    at = np.where(asked, later(rng, resolved, np.full(n, 6.0), 1.0), NEVER)
     return {"csat": np.clip(np.round(mood), 1, 5), "csat_at": at}
 
 

@@ -7,30 +7,24 @@ hazard parts. Actions follow the taxonomy of causes: each fits one cause and spi
 from __future__ import annotations
 
 from dataclasses import dataclass
-from types import MappingProxyType
 
 import numpy as np
-
-from churn.core.contract import CAUSES
 
 Floats = np.typing.NDArray[np.float32]
 Days = np.typing.NDArray[np.float64]
 Flags = np.typing.NDArray[np.bool_]
 Ints = np.typing.NDArray[np.int64]
 
-STATES = MappingProxyType(
-    {
-        "low_engagement": "habit",
-        "poor_support": "goodwill",
-        "product_quality": "trust",
-        "poor_experience": "satisfaction",
-        "pricing": "price_tolerance",
-        "missing_personalisation": "fit",
-        "competition": "loyalty",
-        "unexpected_change": "stability",
-    }
+STATE_CAUSES = (
+    "low_engagement",  # the state: habit
+    "poor_support",  # the state: goodwill
+    "product_quality",  # the state: trust
+    "poor_experience",  # the state: satisfaction
+    "pricing",  # the state: price tolerance
+    "missing_personalisation",  # the state: fit
+    "competition",  # the state: loyalty
+    "unexpected_change",  # the state: stability
 )
-STATE_CAUSES = tuple(STATES)
 VOLUNTARY_CAUSES = (*STATE_CAUSES, "journey_stage", "unexplained")
 PAYMENT = "payment_failure"
 RESPONSE_KINDS = ("savable", "unmoved", "woken_up")
@@ -97,22 +91,3 @@ def action_efficacy() -> Floats:
 def cause_index(cause: str) -> int:
     """Return the position of a state-driven cause on the severity axis; ValueError for any other cause."""
     return STATE_CAUSES.index(cause)
-
-
-__all__ = [
-    "ACTIONS",
-    "ACTION_NAMES",
-    "CAUSES",
-    "PAYMENT",
-    "RESPONSE_KINDS",
-    "STATES",
-    "STATE_CAUSES",
-    "VOLUNTARY_CAUSES",
-    "Action",
-    "Days",
-    "Flags",
-    "Floats",
-    "Ints",
-    "action_efficacy",
-    "cause_index",
-]

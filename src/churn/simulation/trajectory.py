@@ -9,7 +9,7 @@ import numpy as np
 
 from churn.simulation.customers import Traits
 from churn.simulation.process import States
-from churn.simulation.taxonomy import STATE_CAUSES, Days, Flags, Floats, Ints
+from churn.simulation.taxonomy import STATE_CAUSES, Flags, Floats, Ints
 
 SUCCEEDED, FAILED, EXPIRED = 1, 2, 3
 Columns = dict[str, np.typing.NDArray[Any]]
@@ -62,10 +62,6 @@ class Trajectory:
 
 def empty_trajectory(weeks: int, n: int) -> Trajectory:
     """Return a record to be filled week by week."""
-
-    def zeros(dtype: type = np.float32) -> np.typing.NDArray[np.generic]:
-        return np.zeros((weeks, n), dtype=dtype)
-
     return Trajectory(
         severity=np.zeros((weeks, len(STATE_CAUSES), n), np.float32),
         alive_from=np.zeros((weeks, n), np.float32),
@@ -84,9 +80,3 @@ def joined(parts: list[Columns]) -> Columns:
     if not parts:
         return {}
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-
-
-def span_days(trajectory: Trajectory) -> Days:
-    """Return the days each customer was there within the record, shape (n,)."""
-    lengths = np.maximum(trajectory.alive_to - trajectory.alive_from, 0)
-    return np.asarray(lengths.sum(axis=0), dtype=np.float64)

@@ -7,6 +7,7 @@ from datetime import timedelta
 import numpy as np
 import pyarrow as pa
 
+from churn.simulation.accounts import END_REASONS
 from churn.simulation.arrow import coded, instants, numbers
 from churn.simulation.block import BlockLife
 from churn.simulation.look_ahead import Outlook, leaving, look_ahead, payment_hazard
@@ -15,7 +16,6 @@ from churn.simulation.randomness import Purpose, generator
 from churn.simulation.taxonomy import (
     ACTION_NAMES,
     ACTIONS,
-    CAUSES,
     PAYMENT,
     RESPONSE_KINDS,
     STATE_CAUSES,
@@ -26,7 +26,6 @@ from churn.simulation.taxonomy import (
 from churn.simulation.trajectory import Snapshot, joined
 
 SLICE = 2048
-REASONS = ("switched", "voluntary", "involuntary")
 ENDINGS = (*VOLUNTARY_CAUSES, PAYMENT)
 
 
@@ -133,7 +132,7 @@ def _departures(dynamics: Dynamics, life: BlockLife, names: pa.Array) -> pa.Tabl
             "customer_id": names.take(pa.array(where)),
             "decided_at": instants(start, gone["decided"].astype(np.float64)),
             "ended_at": instants(start, gone["ended"].astype(np.float64)),
-            "kind": coded(gone["reason"].astype(np.int64), REASONS),
+            "kind": coded(gone["reason"].astype(np.int64), END_REASONS),
             "cause": coded(gone["cause"].astype(np.int64), ENDINGS),
         }
     )
@@ -154,6 +153,3 @@ def _diary(dynamics: Dynamics, life: BlockLife, names: pa.Array) -> pa.Table:
     for row, cause in enumerate(ENDINGS):
         columns[f"hazard_{cause}"] = numbers(hazards[week, row, customer])
     return pa.table(columns)
-
-
-__all__ = ["CAUSES", "action_effects", "contributions", "truth_tables"]
