@@ -15,7 +15,7 @@ from churn.core.settings import EvaluationSettings, SliceSettings
 from churn.evaluation.metrics import Measured
 from churn.evaluation.ranking import TopList, share_of
 from churn.evaluation.resampling import estimate, freed_of_noise, resampled
-from churn.features.catalog import Catalog
+from churn.features.catalog import Catalog, plain_name
 
 NO_VALUE = "(none)"
 KEY = ["attribute", "value", "is_protected", "rows", "customers", "positives"]
@@ -35,7 +35,7 @@ def slice_labels(
     """
     labels = {name: _as_text(beside[name]) for name in beside.columns}
     for feature in catalog.features:
-        name = feature.name.removeprefix("prof_").removeprefix("sub_").removesuffix("_last")
+        name = plain_name(feature.name)
         if feature.kind == "category":
             labels[name] = _as_text(rows[feature.name])
         elif feature.name in settings.numbers or feature.family == "profile":

@@ -5,8 +5,8 @@ from __future__ import annotations
 import ibis.expr.types as ir
 
 from churn.core.contract import DELAY
-from churn.core.windows import days_before_expression, days_between, first_visible_date
-from churn.features.family import KEY, FamilyTable, FeatureInputs
+from churn.core.windows import days_after_expression, days_before_expression, days_between, first_visible_date
+from churn.features.family import KEY, FamilyTable, FeatureInputs, join_beside
 from churn.features.words import describe
 
 FAMILY = "quality"
@@ -34,7 +34,7 @@ def build_use_around(inputs: FeatureInputs, touched: ir.Table) -> FamilyTable:
     counted = active.group_by(*KEY).agg(
         after=active.day.nunique(where=is_after), before=active.day.nunique(where=~is_after)
     )
-    rows = last.select(*KEY).left_join(counted, KEY).drop([f"{k}_right" for k in KEY])
+    rows = join_beside(last.select(*KEY), counted)
     after, before = (rows[name].fill_null(0).cast("float64") for name in ("after", "before"))
     values = {
         "inc_use_days_count": after,
@@ -53,7 +53,7 @@ def _active_days(inputs: FeatureInputs, last: ir.Table) -> ir.Table:
         visible_from=first_visible_date(events.occurred_at, events[DELAY]),
     ).distinct()
     around = last.mutate(
-        first=days_before_expression(last.begun, SPAN_DAYS), until=days_before_expression(last.begun, -SPAN_DAYS)
+        first=days_before_expression(last.begun, SPAN_DAYS), until=days_after_expression(last.begun, SPAN_DAYS)
     )
     joined = around.join(
         daily,

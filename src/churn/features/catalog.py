@@ -126,3 +126,14 @@ def parse_name(name: str) -> dict[str, str | None]:
     if match is None:
         raise ValueError(f"'{name}' is not <source>_<measure>_<aggregate>[_<n>d]")
     return match.groupdict()
+
+
+def plain_name(name: str) -> str:
+    """Return what people call a category or attribute: its feature name without source and aggregate.
+
+    Examples
+    --------
+    >>> plain_name("sub_plan_last"), plain_name("prof_country_last")
+    ('plan', 'country')
+    """
+    return name.removeprefix("prof_").removeprefix("sub_").removesuffix("_last")

@@ -11,7 +11,8 @@ import ibis.expr.types as ir
 
 from churn.core.source import EventTypeSettings
 from churn.features.catalog import Feature
-from churn.features.family import FamilyTable, FeatureInputs, Measure
+from churn.features.family import FamilyTable, FeatureInputs
+from churn.features.measures import Measure, Value, select_measures
 from churn.features.rollup import SUMS
 from churn.features.segments import Lookback, SegmentPlan, plan_segments
 from churn.features.window_sums import mark_days, sum_segments
@@ -28,11 +29,7 @@ def build_engagement(inputs: FeatureInputs) -> FamilyTable:
     value_types = inputs.settings.value_types or []
     facts = inputs.staged[SUMS] if SUMS in inputs.staged else mark_days(inputs.staged[TABLE], plan)
     sums = sum_segments(facts, plan, event_types, value_types)
-    measures = _measures(inputs, windows, event_types)
-    table = sums.select(
-        "customer_id", "as_of_date", **{m.feature.name: m.value(sums).cast("float64") for m in measures}
-    )
-    return FamilyTable(table, tuple(m.feature for m in measures))
+    return select_measures(sums, _measures(inputs, windows, event_types))
 
 
 def plan_engagement(inputs: FeatureInputs) -> SegmentPlan:
@@ -78,7 +75,7 @@ def _of_type(
 def _totals(days: int, has_prior: bool, type_count: int) -> list[Measure]:
     """Return the measures over all event types in one window; those against the window before where it is in reach."""
     inside, before = f"in_{days}__", f"before_{days}__"
-    values: dict[str, Callable[[ir.Table], Any]] = {
+    values: dict[str, Value] = {
         "eng_active_days_count": lambda t: t[inside + "days"],
         "eng_events_count": lambda t: t[inside + "events"],
     }
@@ -101,20 +98,20 @@ def _pace(days: int, longest: int) -> Measure:
     return Measure(describe(FAMILY, "eng_active_days_pace_trend", days=days, reach=longest), value)
 
 
-def _mean_value(inside: str, number: int) -> Callable[[ir.Table], Any]:
+def _mean_value(inside: str, number: int) -> Value:
     """Return the value per event; an event without a value counts as one of nothing."""
     return lambda t: t[f"{inside}v{number}"] / t[f"{inside}n{number}"].nullif(0)
 
 
-def _change(days: int, count: str) -> Callable[[ir.Table], Any]:
+def _change(days: int, count: str) -> Value:
     return lambda t: t[f"in_{days}__{count}"] - t[f"before_{days}__{count}"]
 
 
-def _column(name: str) -> Callable[[ir.Table], Any]:
+def _column(name: str) -> Value:
     return lambda t: t[name]
 
 
-def _days_since(column: str, reach: int) -> Callable[[ir.Table], Any]:
+def _days_since(column: str, reach: int) -> Value:
     return lambda t: ibis.coalesce(t[column], reach)
 
 

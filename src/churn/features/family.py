@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
-from typing import Any, Literal
+from typing import Any
 
 import ibis.expr.types as ir
 
 from churn.core.contract import DELAY
 from churn.core.problem import FeatureSettings
 from churn.core.source import SourceSettings
-from churn.core.windows import days_before_expression, first_visible_date
+from churn.core.windows import days_before_expression, days_between, first_visible_date
 from churn.features.catalog import Feature
 
 KEY = ("customer_id", "as_of_date")
@@ -35,14 +35,6 @@ class FeatureInputs:
     source: SourceSettings
     rows_per_group: int | None = None
     beginnings: Mapping[str, Mapping[date, date]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Measure:
-    """A feature and how it is computed from the rows of its family (an aggregate or a row expression)."""
-
-    feature: Feature
-    value: Callable[[ir.Table], Any]
 
 
 @dataclass(frozen=True)
@@ -74,12 +66,16 @@ class JoinedFamilies:
         return replace(self, table=self.table.cache(), is_computed=True)
 
 
+def join_beside(rows: ir.Table, *tables: ir.Table) -> ir.Table:
+    """Return rows with the columns of tables by customer and as-of date beside them, null where these have no row."""
+    for table in tables:
+        rows = rows.left_join(table, KEY).drop([f"{key}_right" for key in KEY])
+    return rows
+
+
 def join_families(snapshots: ir.Table, families: Mapping[str, FamilyTable]) -> JoinedFamilies:
     """Return the snapshots with the features of all families beside them."""
-    table = snapshots.select(*KEY)
-    for family in families.values():
-        if family.features:
-            table = table.left_join(family.table, KEY).drop([f"{k}_right" for k in KEY])
+    table = join_beside(snapshots.select(*KEY), *[family.table for family in families.values() if family.features])
     return JoinedFamilies(table, {name: family.features for name, family in families.items()})
 
 
@@ -122,12 +118,10 @@ def is_within(rows: ir.Table, time: str, days: int) -> Any:
     return rows[time].date() >= days_before_expression(rows.as_of_date, days)
 
 
-def aggregate_measures(rows: ir.Table, measures: Sequence[Measure]) -> FamilyTable:
-    """Return the measures aggregated per customer and as-of date."""
-    table = rows.group_by(*KEY).agg(**{m.feature.name: m.value(rows).cast(type_of(m.feature)) for m in measures})
-    return FamilyTable(table, tuple(m.feature for m in measures))
+def days_since_last(rows: ir.Table, time: str, reach: int, where: Any = None) -> Any:
+    """Return the days since the last of a customer's facts (`where` it holds), at most `reach`, that without any.
 
-
-def type_of(feature: Feature) -> Literal["float64", "string"]:
-    """Return the type of a feature's column."""
-    return "float64" if feature.kind == "number" else "string"
+    An aggregate by customer and as-of date.
+    """
+    last = rows[time].date().max(where=where)
+    return days_between(last, rows.as_of_date.max()).clip(upper=reach).fill_null(reach)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import ibis
 import ibis.expr.types as ir
 
-from churn.core.windows import days_between
-from churn.features.family import KEY, FamilyTable, FeatureInputs, Measure, aggregate_measures, facts_as_of, is_within
-from churn.features.words import describe
+from churn.features.family import KEY, FamilyTable, FeatureInputs, days_since_last, facts_as_of, is_within
+from churn.features.measures import Value, aggregate_measures, on_date, over_windows
 
 FAMILY, TABLE = "feedback", "responses"
 SURVEYS = ("nps", "csat", "ces")
@@ -27,36 +25,27 @@ def build_feedback(inputs: FeatureInputs) -> FamilyTable:
     newest_first = ibis.window(
         group_by=[*KEY, "survey"], order_by=[scored.answered_at.desc(), scored.response_id.desc()]
     )
-    rows, reach = scored.mutate(place=ibis.row_number().over(newest_first)), inputs.observation_days
-    counts = [
-        Measure(describe(FAMILY, "fb_answers_count", days=days), _count(days))
-        for days in sorted(inputs.settings.windows_days)
-    ]
-    state = [
-        Measure(describe(FAMILY, name, reach=reach), value)
-        for survey in SURVEYS
-        for name, value in _of_survey(survey, reach).items()
-    ]
-    return aggregate_measures(rows, [*counts, *state])
+    rows = scored.mutate(place=ibis.row_number().over(newest_first))
+    measures = over_windows(FAMILY, inputs, _over_window)
+    for survey in SURVEYS:
+        measures += on_date(FAMILY, inputs, _of_survey(survey, inputs.observation_days))
+    return aggregate_measures(rows, measures)
 
 
-def _count(days: int) -> Callable[[ir.Table], Any]:
-    return lambda t: t.count(where=is_within(t, "answered_at", days))
+def _over_window(days: int) -> dict[str, Value]:
+    return {"fb_answers_count": lambda t: t.count(where=is_within(t, "answered_at", days))}
 
 
-def _of_survey(survey: str, reach: int) -> dict[str, Callable[[ir.Table], Any]]:
+def _of_survey(survey: str, reach: int) -> dict[str, Value]:
     def last(t: ir.Table) -> Any:
         return t.score.max(where=(t.survey == survey) & (t.place == 0))
 
     def before(t: ir.Table) -> Any:
         return t.score.mean(where=(t.survey == survey) & (t.place > 0))
 
-    def since(t: ir.Table) -> Any:
-        return days_between(t.answered_at.date().max(where=t.survey == survey), t.as_of_date.max()).fill_null(reach)
-
     return {
         f"fb_{survey}_last": last,
         f"fb_{survey}_prior": before,
         f"fb_{survey}_trend": lambda t: last(t) - before(t),
-        f"fb_{survey}_recency_days": since,
+        f"fb_{survey}_recency_days": lambda t: days_since_last(t, "answered_at", reach, t.survey == survey),
     }

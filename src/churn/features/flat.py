@@ -6,33 +6,14 @@ import ibis
 import ibis.expr.types as ir
 
 from churn.core.source import SourceSettings
-from churn.features.catalog import Catalog, Feature
+from churn.features.catalog import Catalog
+from churn.features.words import describe_attribute
 
 
 def describe_flat(source: SourceSettings, flat: ir.Table) -> Catalog:
     """Return the catalogue of a flat table: its columns of role category or number, under their own names."""
-    return Catalog(
-        [_describe(source, name) for name in source.attributes_of("category", "number") if name in flat.columns]
-    )
-
-
-def _describe(source: SourceSettings, name: str) -> Feature:
-    words = source.attribute(name)
-    en, ja = words.en or name.replace("_", " "), words.ja or name.replace("_", " ")
-    is_category = words.role == "category"
-    typical = ("", "") if is_category else (" (typical: {typical})", "（標準: {typical}）")
-    return Feature(
-        name,
-        "flat",
-        words.cause or "unexplained",
-        "",
-        en,
-        ja,
-        f"{en[:1].upper()}{en[1:]}: {{value}}{typical[0]}",
-        f"{ja}: {{value}}{typical[1]}",
-        topic=name,
-        kind="category" if is_category else "number",
-    )
+    names = [name for name in source.attributes_of("category", "number") if name in flat.columns]
+    return Catalog(describe_attribute(source, name, name, "flat") for name in names)
 
 
 def flat_labels(flat: ir.Table) -> ir.Table:

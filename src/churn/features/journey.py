@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Collection
 from typing import Any
 
 import ibis
 import ibis.expr.types as ir
 
 from churn.core.windows import days_between
-from churn.features.family import KEY, FamilyTable, FeatureInputs, Measure, aggregate_measures
+from churn.features.family import KEY, FamilyTable, FeatureInputs, days_since_last
+from churn.features.measures import Value, aggregate_measures, computable, on_date
 from churn.features.subscription import terms_as_of
-from churn.features.words import describe
 
 FAMILY, TABLE = "journey", "subscriptions"
 
@@ -22,17 +22,14 @@ def build_journey(inputs: FeatureInputs) -> FamilyTable:
     Terms are compared with those that began before them: a price that rose on the same plan was felt as a rise, a lower
     price on another plan is a downgrade. A spell begins where no earlier subscription still ran.
     """
-    terms, reach = terms_as_of(inputs), inputs.observation_days
+    terms = terms_as_of(inputs)
     in_time = ibis.window(group_by=list(KEY), order_by=[terms.started_at, terms.subscription_id])
     earlier = ibis.window(group_by=list(KEY), order_by=[terms.started_at, terms.subscription_id], preceding=(None, 1))
     columns = {"begins_spell": _begins_spell(terms, earlier)}
     if {"mrr", "plan"} <= set(terms.columns):
         columns["former_plan"] = terms.plan.lag().over(in_time)
     rows = terms.mutate(**columns)
-    measures = [
-        Measure(describe(FAMILY, name, reach=reach), value) for name, value in _values(set(rows.columns), reach).items()
-    ]
-    return aggregate_measures(rows, measures)
+    return aggregate_measures(rows, on_date(FAMILY, inputs, _values(rows.columns, inputs.observation_days)))
 
 
 def _begins_spell(terms: ir.Table, earlier: Any) -> Any:
@@ -45,12 +42,8 @@ def _begins_spell(terms: ir.Table, earlier: Any) -> Any:
     return ((ends == others) & (last_end.isnull() | (last_end < terms.started_at.date()))).cast("int64")
 
 
-def _values(there: set[str], reach: int) -> dict[str, Callable[[ir.Table], Any]]:
+def _values(there: Collection[str], reach: int) -> dict[str, Value]:
     """Return what is read off the sequence of terms, as far as the company's columns allow."""
-
-    def since(t: ir.Table, condition: Any) -> Any:
-        last = t.started_at.date().max(where=condition)
-        return days_between(last, t.as_of_date.max()).clip(upper=reach).fill_null(reach)
 
     def has_risen(t: ir.Table) -> Any:
         return (t.mrr > t.former_mrr) & (t.plan == t.former_plan)
@@ -59,22 +52,27 @@ def _values(there: set[str], reach: int) -> dict[str, Callable[[ir.Table], Any]]
         return (t.mrr < t.former_mrr) & (t.plan != t.former_plan)
 
     def since_end(t: ir.Table, end: str) -> Any:
-        last = t[end].date().max(where=t[end].date() < t.as_of_date)
-        return days_between(last, t.as_of_date.max()).clip(upper=reach).fill_null(reach)
+        return days_since_last(t, end, reach, t[end].date() < t.as_of_date)
 
-    needs: dict[str, tuple[set[str], Callable[[ir.Table], Any]]] = {
+    values: dict[str, tuple[set[str], Value]] = {
         "jour_spells_count": (set(), lambda t: t.begins_spell.sum()),
         "jour_spell_days": (
             set(),
             lambda t: days_between(t.started_at.date().max(where=t.begins_spell == 1), t.as_of_date.max()),
         ),
-        "jour_price_rise_recency_days": ({"former_plan"}, lambda t: since(t, has_risen(t))),
+        "jour_price_rise_recency_days": (
+            {"former_plan"},
+            lambda t: days_since_last(t, "started_at", reach, has_risen(t)),
+        ),
         "jour_price_rise_ratio": (
             {"former_plan"},
             lambda t: (t.mrr / t.former_mrr.nullif(0.0)).max(where=has_risen(t)),
         ),
-        "jour_downgrade_recency_days": ({"former_plan"}, lambda t: since(t, is_lowered(t))),
+        "jour_downgrade_recency_days": (
+            {"former_plan"},
+            lambda t: days_since_last(t, "started_at", reach, is_lowered(t)),
+        ),
         "jour_trial_end_recency_days": ({"trial_ends_at"}, lambda t: since_end(t, "trial_ends_at")),
         "jour_discount_end_recency_days": ({"discount_ends_at"}, lambda t: since_end(t, "discount_ends_at")),
     }
-    return {name: value for name, (columns, value) in needs.items() if columns <= there}
+    return computable(there, values)

@@ -17,7 +17,7 @@ from churn.core.windows import first_visible_date
 from churn.features.beginnings import hide_unrecorded
 from churn.features.catalog import Catalog, Feature
 from churn.features.engagement import build_engagement
-from churn.features.family import KEY, FamilyTable, FeatureInputs, JoinedFamilies, join_families
+from churn.features.family import KEY, FamilyTable, FeatureInputs, JoinedFamilies, join_beside, join_families
 from churn.features.feedback import build_feedback
 from churn.features.groups import build_in_groups, customer_groups
 from churn.features.journey import build_journey
@@ -108,9 +108,7 @@ def build_features(inputs: FeatureInputs) -> FeatureTable:
     if not features:
         raise DataRefused("no feature family has its table", code="no_features", remedy="Map more tables in the source")
     catalog = Catalog(features)
-    table = own.table
-    for family in over_others.values():
-        table = table.left_join(family.table, KEY).drop([f"{k}_right" for k in KEY])
+    table = join_beside(own.table, *[family.table for family in over_others.values()])
     empties = {f.name: f.empty for f in features if f.empty is not None}
     filled = table.fill_null(empties) if empties else table
     known = hide_unrecorded(filled, _by_table(built), inputs.beginnings)
@@ -235,5 +233,5 @@ def join_matrix(features: ir.Table, labels: ir.Table, groups: ir.Table | None = 
 
     Grain: customer x as-of date, one row per snapshot.
     """
-    matrix = features.left_join(labels, KEY).drop([f"{k}_right" for k in KEY])
+    matrix = join_beside(features, labels)
     return matrix if groups is None else matrix.left_join(groups, "customer_id").drop("customer_id_right")

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Collection
 from typing import Any
 
 import ibis
 import ibis.expr.types as ir
 
 from churn.core.windows import days_after_expression, days_between
-from churn.features.family import KEY, FamilyTable, FeatureInputs, Measure, aggregate_measures, facts_as_of, is_within
-from churn.features.words import describe
+from churn.features.family import KEY, FamilyTable, FeatureInputs, days_since_last, facts_as_of, is_within
+from churn.features.measures import Value, aggregate_measures, computable, on_date, over_windows
 
 FAMILY, TABLE = "obligations", "obligations"
 
@@ -24,14 +24,9 @@ def build_obligations(inputs: FeatureInputs) -> FamilyTable:
     """
     facts = facts_as_of(inputs, TABLE, ["opened_at", "met_at"], still_open=_is_unsettled)
     rows = _marked(facts)
-    reach = inputs.observation_days
-    windows = [
-        Measure(describe(FAMILY, name, days=days), value)
-        for days in sorted(inputs.settings.windows_days)
-        for name, value in _over_window(days).items()
-    ]
-    state = [Measure(describe(FAMILY, name, reach=reach), v) for name, v in _as_of(set(rows.columns), reach).items()]
-    return aggregate_measures(rows, [*windows, *state])
+    state = _on_date(rows.columns, inputs.observation_days)
+    windows = over_windows(FAMILY, inputs, _over_window)
+    return aggregate_measures(rows, [*windows, *on_date(FAMILY, inputs, state)])
 
 
 def _is_unsettled(rows: ir.Table) -> Any:
@@ -56,7 +51,7 @@ def _marked(facts: ir.Table) -> ir.Table:
     return rows.mutate(place=ibis.row_number().over(newest))
 
 
-def _over_window(days: int) -> dict[str, Callable[[ir.Table], Any]]:
+def _over_window(days: int) -> dict[str, Value]:
     def was_due(t: ir.Table) -> Any:
         return t.is_due & is_within(t, "due_at", days)
 
@@ -72,17 +67,11 @@ def _over_window(days: int) -> dict[str, Callable[[ir.Table], Any]]:
     }
 
 
-def _as_of(there: set[str], reach: int) -> dict[str, Callable[[ir.Table], Any]]:
-    """Return the state of a customer's obligations on the date, as far as the company's columns allow."""
-
-    def since(t: ir.Table, time: str, where: Any) -> Any:
-        last = t[time].date().max(where=where)
-        return days_between(last, t.as_of_date.max()).clip(upper=reach).fill_null(reach)
-
+def _on_date(there: Collection[str], reach: int) -> dict[str, Value]:
     def overdue(t: ir.Table) -> Any:
         return t.is_due & ~t.is_met
 
-    needs: dict[str, tuple[set[str], Callable[[ir.Table], Any]]] = {
+    values: dict[str, tuple[set[str], Value]] = {
         "obl_overdue_count": (set(), lambda t: t.count(where=overdue(t))),
         "obl_overdue_age_days": (
             set(),
@@ -93,8 +82,8 @@ def _as_of(there: set[str], reach: int) -> dict[str, Callable[[ir.Table], Any]]:
             set(),
             lambda t: t.count(where=t.is_missed).cast("float64") / t.count(where=t.is_due).nullif(0),
         ),
-        "obl_due_recency_days": (set(), lambda t: since(t, "due_at", t.is_due)),
-        "obl_met_recency_days": (set(), lambda t: since(t, "met_at", t.is_met)),
+        "obl_due_recency_days": (set(), lambda t: days_since_last(t, "due_at", reach, t.is_due)),
+        "obl_met_recency_days": (set(), lambda t: days_since_last(t, "met_at", reach, t.is_met)),
         "obl_to_next_days": (
             set(),
             lambda t: days_between(t.as_of_date.max(), t.due_at.date().min(where=~t.is_due)),
@@ -104,4 +93,4 @@ def _as_of(there: set[str], reach: int) -> dict[str, Callable[[ir.Table], Any]]:
         "obl_score_mean": ({"score"}, lambda t: t.score.mean()),
         "obl_score_last": ({"score"}, lambda t: t.score.max(where=t.place == 0)),
     }
-    return {name: value for name, (columns, value) in needs.items() if columns <= there}
+    return computable(there, values)

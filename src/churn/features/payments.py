@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Collection
 from typing import Any
 
 import ibis
 import ibis.expr.types as ir
 
 from churn.core.windows import days_between
-from churn.features.family import (
-    KEY,
-    FamilyTable,
-    FeatureInputs,
-    Measure,
-    aggregate_measures,
-    facts_as_of,
-    is_within,
-)
-from churn.features.words import describe
+from churn.features.family import KEY, FamilyTable, FeatureInputs, days_since_last, facts_as_of, is_within
+from churn.features.measures import Value, aggregate_measures, computable, on_date, over_windows
 
 FAMILY, TABLE = "payments", "payments"
 
@@ -28,16 +20,10 @@ def build_payments(inputs: FeatureInputs) -> FamilyTable:
 
     Attempts at one instant come in the order of their ids; one that does not fail there settles those that do.
     """
-    rows, reach = _in_order(facts_as_of(inputs, TABLE, ["attempted_at"])), inputs.observation_days
-    recent = [
-        Measure(describe(FAMILY, name, days=days), value)
-        for days in sorted(inputs.settings.windows_days)
-        for name, value in _over_window(days).items()
-    ]
-    state = [
-        Measure(describe(FAMILY, name, reach=reach), value) for name, value in _as_of(set(rows.columns), reach).items()
-    ]
-    return aggregate_measures(rows, [*recent, *state])
+    rows = _in_order(facts_as_of(inputs, TABLE, ["attempted_at"]))
+    state = _on_date(rows.columns, inputs.observation_days)
+    windows = over_windows(FAMILY, inputs, _over_window)
+    return aggregate_measures(rows, [*windows, *on_date(FAMILY, inputs, state)])
 
 
 def _in_order(rows: ir.Table) -> ir.Table:
@@ -53,7 +39,7 @@ def _in_order(rows: ir.Table) -> ir.Table:
     )
 
 
-def _over_window(days: int) -> dict[str, Callable[[ir.Table], Any]]:
+def _over_window(days: int) -> dict[str, Value]:
     def having(t: ir.Table, *status: str) -> Any:
         return t.status.isin(status) & is_within(t, "attempted_at", days)
 
@@ -65,11 +51,7 @@ def _over_window(days: int) -> dict[str, Callable[[ir.Table], Any]]:
     }
 
 
-def _as_of(there: set[str], reach: int) -> dict[str, Callable[[ir.Table], Any]]:
-    def since(t: ir.Table, status: str) -> Any:
-        last = t.attempted_at.date().max(where=t.status == status)
-        return days_between(last, t.as_of_date.max()).fill_null(reach)
-
+def _on_date(there: Collection[str], reach: int) -> dict[str, Value]:
     def is_due(t: ir.Table) -> Any:
         return t.is_failed & (t.settled_at.isnull() | (t.attempted_at > t.settled_at))
 
@@ -79,19 +61,22 @@ def _as_of(there: set[str], reach: int) -> dict[str, Callable[[ir.Table], Any]]:
     def card_days(t: ir.Table) -> Any:
         return days_between(t.as_of_date.max(), t.card_expires_at.date().max(where=t.place == 0))
 
-    found: dict[str, Callable[[ir.Table], Any]] = {
-        "pay_failed_recency_days": lambda t: since(t, "failed"),
-        "pay_succeeded_recency_days": lambda t: since(t, "succeeded"),
-        "pay_past_due_last": lambda t: is_due(t).any().cast("int64"),
-        "pay_past_due_days": due_days,
+    def not_below_zero(days: Any, otherwise: Any) -> Any:
+        return ibis.ifelse(days >= 0, days, otherwise)
+
+    values: dict[str, tuple[set[str], Value]] = {
+        "pay_failed_recency_days": (set(), lambda t: days_since_last(t, "attempted_at", reach, t.status == "failed")),
+        "pay_succeeded_recency_days": (
+            set(),
+            lambda t: days_since_last(t, "attempted_at", reach, t.status == "succeeded"),
+        ),
+        "pay_past_due_last": (set(), lambda t: is_due(t).any().cast("int64")),
+        "pay_past_due_days": (set(), due_days),
+        "pay_failure_code_last": (
+            {"failure_code"},
+            lambda t: t.failure_code.max(where=t.is_failed & (t.failure_place == 0)),
+        ),
+        "pay_to_card_end_days": ({"card_expires_at"}, lambda t: not_below_zero(card_days(t), ibis.null("int64"))),
+        "pay_card_expired_days": ({"card_expires_at"}, lambda t: not_below_zero(-card_days(t), 0)),
     }
-    if "failure_code" in there:
-        found["pay_failure_code_last"] = lambda t: t.failure_code.max(where=t.is_failed & (t.failure_place == 0))
-    if "card_expires_at" in there:
-        found["pay_to_card_end_days"] = lambda t: _no_less(card_days(t), 0, ibis.null("int64"))
-        found["pay_card_expired_days"] = lambda t: _no_less(-card_days(t), 0, 0)
-    return found
-
-
-def _no_less(days: Any, least: int, otherwise: Any) -> Any:
-    return ibis.ifelse(days >= least, days, otherwise)
+    return computable(there, values)

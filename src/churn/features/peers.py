@@ -14,7 +14,7 @@ import ibis
 import ibis.expr.types as ir
 
 from churn.features.catalog import Feature, parse_name
-from churn.features.family import KEY, FamilyTable, FeatureInputs, join_families
+from churn.features.family import KEY, FamilyTable, FeatureInputs, join_beside, join_families
 from churn.features.profile import customers_as_of
 from churn.features.words import describe
 
@@ -37,12 +37,12 @@ def build_peers(inputs: FeatureInputs, built: Mapping[str, FamilyTable]) -> Fami
     """
     engagement = built["engagement"]
     chosen = _compared(engagement.features, max(inputs.settings.windows_days))
-    rows = inputs.snapshots.left_join(engagement.table, KEY).drop([f"{k}_right" for k in KEY])
+    rows = join_beside(inputs.snapshots, engagement.table)
     rows = rows.fill_null({f.name: f.empty for f in chosen if f.empty is not None})
     segments = inputs.source.attributes_of("segment")
     if segments:
         profile = customers_as_of(inputs.staged["customers"], inputs.snapshots).select(*KEY, *segments)
-        rows = rows.left_join(profile, KEY).drop([f"{k}_right" for k in KEY])
+        rows = join_beside(rows, profile)
     tables = [_ranks(rows, part, segments) for part in _parts(chosen)]
     used = [f.name for f in chosen if f.topic.startswith("type:") and parse_name(f.name)["aggregate"] == "count"]
     if used:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Collection, Mapping
+from functools import partial
 
-import ibis.expr.types as ir
-
-from churn.features.family import KEY, FamilyTable, FeatureInputs, Measure
+from churn.features.family import KEY, FamilyTable, FeatureInputs, join_beside
+from churn.features.measures import Value, computable, on_date, over_windows, select_measures
 from churn.features.profile import customers_as_of
-from churn.features.words import describe
 
 FAMILY = "pricing"
 DAYS_PER_MONTH = 30.0
@@ -25,36 +23,31 @@ def build_pricing(inputs: FeatureInputs, built: Mapping[str, FamilyTable]) -> Fa
         The families it reads: `engagement` and `subscription`, and `seats` where the company has named users. Seats
         bought are the attribute that the source names under `seats`.
     """
-    rows = inputs.snapshots
-    for family in built.values():
-        rows = rows.left_join(family.table, KEY).drop([f"{k}_right" for k in KEY])
+    rows = join_beside(inputs.snapshots, *[family.table for family in built.values()])
     bought = inputs.source.seats
     if bought is not None and bought in inputs.staged["customers"].columns:
         seats = customers_as_of(inputs.staged["customers"], inputs.snapshots).select(*KEY, bought_count=bought)
-        rows = rows.left_join(seats, KEY).drop([f"{k}_right" for k in KEY])
-    there = set(rows.columns)
-    measures = [
-        Measure(describe(FAMILY, name, days=days), value)
-        for days in sorted(inputs.settings.windows_days)
-        for name, value in _over_window(there, days).items()
-    ]
-    if {PRICE, "bought_count"} <= there:
-        measures.append(Measure(describe(FAMILY, "price_seat_mean"), lambda t: t[PRICE] / t.bought_count.nullif(0.0)))
-    table = rows.select(*KEY, **{m.feature.name: m.value(rows).cast("float64") for m in measures})
-    return FamilyTable(table, tuple(m.feature for m in measures))
+        rows = join_beside(rows, seats)
+    per_seat = computable(
+        rows.columns,
+        {"price_seat_mean": ({PRICE, "bought_count"}, lambda t: t[PRICE] / t.bought_count.nullif(0.0))},
+    )
+    windows = over_windows(FAMILY, inputs, partial(_over_window, rows.columns))
+    return select_measures(rows, [*windows, *on_date(FAMILY, inputs, per_seat)])
 
 
-def _over_window(there: set[str], days: int) -> dict[str, Callable[[ir.Table], Any]]:
+def _over_window(there: Collection[str], days: int) -> dict[str, Value]:
     active_days, active_seats = f"eng_active_days_count_{days}d", f"seat_active_count_{days}d"
-
-    def per_active_day(t: ir.Table) -> Any:
-        return t[PRICE] * (days / DAYS_PER_MONTH) / t[active_days].fill_null(0).clip(lower=1)
-
-    needs: dict[str, tuple[set[str], Callable[[ir.Table], Any]]] = {
-        "price_active_day_mean": ({PRICE, active_days}, per_active_day),
-        "price_seats_used_ratio": (
-            {"bought_count", active_seats},
-            lambda t: t[active_seats].fill_null(0) / t.bought_count.nullif(0.0),
-        ),
-    }
-    return {name: value for name, (columns, value) in needs.items() if columns <= there}
+    return computable(
+        there,
+        {
+            "price_active_day_mean": (
+                {PRICE, active_days},
+                lambda t: t[PRICE] * (days / DAYS_PER_MONTH) / t[active_days].fill_null(0).clip(lower=1),
+            ),
+            "price_seats_used_ratio": (
+                {"bought_count", active_seats},
+                lambda t: t[active_seats].fill_null(0) / t.bought_count.nullif(0.0),
+            ),
+        },
+    )

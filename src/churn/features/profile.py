@@ -10,10 +10,10 @@ import ibis.expr.types as ir
 
 from churn.core.errors import ConfigRefused
 from churn.core.windows import days_between
-from churn.features.catalog import Feature
 from churn.features.family import KEY, FamilyTable, FeatureInputs
+from churn.features.words import describe, describe_attribute
 
-TABLE = "customers"
+FAMILY, TABLE = "profile", "customers"
 
 
 def build_profile(inputs: FeatureInputs) -> FamilyTable:
@@ -22,43 +22,16 @@ def build_profile(inputs: FeatureInputs) -> FamilyTable:
     Attributes with roles `protected`, `pii`, `group` and `free` are never features.
     """
     rows = customers_as_of(inputs.staged[TABLE], inputs.snapshots)
-    source = inputs.source
-    features, values = [], {}
-    for name, column in attribute_columns(source.attributes_of("category", "number")).items():
-        if name not in rows.columns:
-            continue
-        words, role = source.attribute(name), source.attribute(name).role
-        en, ja = words.en or name.replace("_", " "), words.ja or name.replace("_", " ")
-        typical = (" (typical: {typical})", "（標準: {typical}）") if role == "number" else ("", "")
-        feature = Feature(
-            column,
-            "profile",
-            words.cause or "unexplained",
-            "",
-            en,
-            ja,
-            f"{en[:1].upper()}{en[1:]}: {{value}}{typical[0]}",
-            f"{ja}: {{value}}{typical[1]}",
-            topic=f"profile:{name}",
-            kind="category" if role == "category" else "number",
-        )
-        features.append(feature)
-        values[feature.name] = rows[name]
-    features.append(
-        Feature(
-            "prof_age_days",
-            "profile",
-            "journey_stage",
-            "days",
-            "days since sign-up",
-            "登録からの日数",
-            "Signed up {value} days ago (typical: {typical})",
-            "登録から{value}日（標準: {typical}日）",
-            topic="tenure",
-        )
-    )
-    values["prof_age_days"] = days_between(rows.signed_up_at.date(), rows.as_of_date).cast("float64")
-    return FamilyTable(rows.select(*KEY, **values), tuple(features))
+    columns = attribute_columns(inputs.source.attributes_of("category", "number"))
+    features = {
+        name: describe_attribute(inputs.source, name, column, FAMILY)
+        for name, column in columns.items()
+        if name in rows.columns
+    }
+    age = describe(FAMILY, "prof_age_days")
+    values = {feature.name: rows[name] for name, feature in features.items()}
+    values[age.name] = days_between(rows.signed_up_at.date(), rows.as_of_date).cast("float64")
+    return FamilyTable(rows.select(*KEY, **values), (*features.values(), age))
 
 
 def attribute_columns(names: Sequence[str]) -> dict[str, str]:

@@ -6,7 +6,6 @@ any, where it names none); without subscriptions, everyone who had signed up by 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import ibis
@@ -15,7 +14,8 @@ import ibis.expr.types as ir
 from churn.core.contract import DELAY
 from churn.core.windows import days_between, first_visible_date, hours_between
 from churn.features.aftermath import build_use_around
-from churn.features.family import KEY, FamilyTable, FeatureInputs, Measure, aggregate_measures, is_within
+from churn.features.family import KEY, FamilyTable, FeatureInputs, days_since_last, is_within, join_beside
+from churn.features.measures import Measure, Value, aggregate_measures
 from churn.features.words import describe
 
 FAMILY = "quality"
@@ -45,8 +45,7 @@ def build_quality(inputs: FeatureInputs) -> FamilyTable:
     if "events" not in inputs.staged:
         return built
     use = build_use_around(inputs, rows.filter(rows.has_begun))
-    table = built.table.left_join(use.table, KEY).drop([f"{k}_right" for k in KEY])
-    return FamilyTable(table, (*built.features, *use.features))
+    return FamilyTable(join_beside(built.table, use.table), (*built.features, *use.features))
 
 
 def _contacts(inputs: FeatureInputs) -> ir.Table:
@@ -132,7 +131,7 @@ def _measures(inputs: FeatureInputs, there: set[str]) -> list[Measure]:
     return found
 
 
-def _outages(days: int) -> Callable[[ir.Table], Any]:
+def _outages(days: int) -> Value:
     return lambda t: t.count(where=t.has_begun & (t.kind == "outage") & is_within(t, "started_at", days))
 
 
@@ -141,19 +140,15 @@ def _hours_down(rows: ir.Table) -> Any:
     return hours.sum(where=rows.has_begun & (rows.kind == "outage")).fill_null(0.0)
 
 
-def _since(kind: str, reach: int) -> Callable[[ir.Table], Any]:
-    def value(t: ir.Table) -> Any:
-        last = t.started_at.date().max(where=t.has_begun & (t.kind == kind))
-        return days_between(last, t.as_of_date.max()).fill_null(reach)
-
-    return value
+def _since(kind: str, reach: int) -> Value:
+    return lambda t: days_since_last(t, "started_at", reach, t.has_begun & (t.kind == kind))
 
 
-def _size(kind: str) -> Callable[[ir.Table], Any]:
+def _size(kind: str) -> Value:
     return lambda t: t.magnitude.max(where=t.has_begun & (t.kind == kind) & (t.place == 0))
 
 
-def _ahead(kind: str) -> Callable[[ir.Table], Any]:
+def _ahead(kind: str) -> Value:
     def value(t: ir.Table) -> Any:
         following = t.started_at.date().min(where=~t.has_begun & (t.kind == kind))
         return days_between(t.as_of_date.max(), following)

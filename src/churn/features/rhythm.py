@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import ibis
@@ -10,7 +10,8 @@ import ibis.expr.types as ir
 
 from churn.core.contract import DELAY
 from churn.core.windows import days_before_expression, days_between, first_visible_date
-from churn.features.family import KEY, FamilyTable, FeatureInputs, Measure
+from churn.features.family import KEY, FamilyTable, FeatureInputs
+from churn.features.measures import Measure, Value, select_measures
 from churn.features.words import describe
 
 FAMILY, TABLE = "rhythm", "events"
@@ -46,10 +47,7 @@ def build_rhythm(inputs: FeatureInputs) -> FamilyTable:
     )
     table = sums.join(longest, KEY)
     measures = [Measure(describe(FAMILY, name, days=days), value) for name, value in _values().items()]
-    return FamilyTable(
-        table.select(*KEY, **{m.feature.name: m.value(table).cast("float64") for m in measures}),
-        tuple(m.feature for m in measures),
-    )
+    return select_measures(table, measures)
 
 
 def _active_days(inputs: FeatureInputs, days: int) -> ir.Table:
@@ -100,7 +98,7 @@ def _with_gaps(rows: ir.Table) -> ir.Table:
     return rows.mutate(streak=days_between(rows.day, rows.as_of_date) + rows.place)
 
 
-def _values() -> dict[str, Callable[[ir.Table], Any]]:
+def _values() -> dict[str, Value]:
     def silence(t: ir.Table) -> Any:
         return days_between(t.last_day, t.as_of_date).cast("float64") / t.gap_mean
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import ibis.expr.types as ir
 
 from churn.core.windows import days_before_expression
-from churn.features.family import KEY, FamilyTable, FeatureInputs, Measure, aggregate_measures
+from churn.features.family import KEY, FamilyTable, FeatureInputs
+from churn.features.measures import Value, aggregate_measures, over_windows
 from churn.features.segments import plan_segments
 from churn.features.window_sums import mark_days, place_days
-from churn.features.words import describe
 
 FAMILY, TABLE = "seats", "events"
 
@@ -21,13 +20,7 @@ def build_seats(inputs: FeatureInputs) -> FamilyTable:
 
     A seat is active in a window when its last event known on the date lies in it.
     """
-    rows = _last_use(inputs)
-    measures = [
-        Measure(describe(FAMILY, name, days=days, reach=inputs.observation_days), value)
-        for days in sorted(inputs.settings.windows_days)
-        for name, value in _over_window(days).items()
-    ]
-    return aggregate_measures(rows, measures)
+    return aggregate_measures(_last_use(inputs), over_windows(FAMILY, inputs, _over_window))
 
 
 def _last_use(inputs: FeatureInputs) -> ir.Table:
@@ -46,7 +39,7 @@ def _last_use(inputs: FeatureInputs) -> ir.Table:
     return seen.group_by(*KEY, "user_id").agg(last_day=seen.day.max())
 
 
-def _over_window(days: int) -> dict[str, Callable[[ir.Table], Any]]:
+def _over_window(days: int) -> dict[str, Value]:
     def active(t: ir.Table) -> Any:
         return t.count(where=t.last_day >= days_before_expression(t.as_of_date, days))
 

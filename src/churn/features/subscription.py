@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Collection
 from typing import Any
 
 import ibis
@@ -10,8 +10,8 @@ import ibis.expr.types as ir
 
 from churn.core.contract import DELAY
 from churn.core.windows import days_between, first_visible_date, next_anniversary
-from churn.features.family import KEY, FamilyTable, FeatureInputs, Measure, type_of
-from churn.features.words import describe
+from churn.features.family import KEY, FamilyTable, FeatureInputs
+from churn.features.measures import Value, computable, on_date, select_measures
 
 FAMILY, TABLE = "subscription", "subscriptions"
 
@@ -32,12 +32,7 @@ def build_subscription(inputs: FeatureInputs) -> FamilyTable:
         first_started=terms.started_at.date().min(), ended_count=terms.count(where=~terms.is_running)
     )
     rows = latest.join(totals, KEY).join(history, KEY)
-    measures = [Measure(describe(FAMILY, name), value) for name, value in _values(set(rows.columns)).items()]
-    table = rows.select(
-        *KEY,
-        **{m.feature.name: m.value(rows).cast(type_of(m.feature)) for m in measures},
-    )
-    return FamilyTable(table, tuple(m.feature for m in measures))
+    return select_measures(rows, on_date(FAMILY, inputs, _values(rows.columns)))
 
 
 def terms_as_of(inputs: FeatureInputs) -> ir.Table:
@@ -79,7 +74,7 @@ def _with_billing_start(terms: ir.Table) -> ir.Table:
     return found.mutate(**{name: found[name].max().over(so_far) for name in carried})
 
 
-def _values(there: set[str]) -> dict[str, Callable[[ir.Table], Any]]:
+def _values(there: Collection[str]) -> dict[str, Value]:
     """Return what is read off the present terms, as far as the company's columns allow."""
 
     def months(t: ir.Table) -> Any:
@@ -88,7 +83,7 @@ def _values(there: set[str]) -> dict[str, Callable[[ir.Table], Any]]:
     def renewals(t: ir.Table) -> Any:
         return next_anniversary(t.billing_start, months(t), t.as_of_date)
 
-    needs: dict[str, tuple[set[str], Callable[[ir.Table], Any]]] = {
+    values: dict[str, tuple[set[str], Value]] = {
         "sub_tenure_days": (set(), lambda t: days_between(t.first_started, t.as_of_date)),
         "sub_terms_age_days": (set(), lambda t: days_between(t.started_at.date(), t.as_of_date)),
         "sub_running_count": (set(), lambda t: t.running_count),
@@ -105,7 +100,7 @@ def _values(there: set[str]) -> dict[str, Callable[[ir.Table], Any]]:
         "sub_to_trial_end_days": ({"trial_ends_at"}, lambda t: _days_to(t, "trial_ends_at")),
         "sub_to_discount_end_days": ({"discount_ends_at"}, lambda t: _days_to(t, "discount_ends_at")),
     }
-    return {name: value for name, (columns, value) in needs.items() if columns <= there}
+    return computable(there, values)
 
 
 def _days_to(rows: ir.Table, end: str) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Collection
 from functools import partial
 from typing import Any
 
@@ -11,8 +11,9 @@ import ibis.expr.types as ir
 
 from churn.core.source import TicketCategorySettings
 from churn.core.windows import days_between, hours_between
-from churn.features.family import FamilyTable, FeatureInputs, Measure, aggregate_measures, facts_as_of, is_within
-from churn.features.words import describe, describe_kind, slugs_of
+from churn.features.family import FamilyTable, FeatureInputs, days_since_last, facts_as_of, is_within
+from churn.features.measures import Measure, Value, aggregate_measures, computable, on_date, over_windows
+from churn.features.words import describe_kind, slugs_of
 
 FAMILY, TABLE = "support", "tickets"
 TAKEN = ("tickets", "escalated", "reopened")
@@ -26,17 +27,12 @@ def build_support(inputs: FeatureInputs) -> FamilyTable:
     given (`csat_at`, or the resolution where no such time is recorded).
     """
     rows = facts_as_of(inputs, TABLE, TIMES, still_open=_is_open)
-    recent = [
-        Measure(describe(FAMILY, name, days=days), value)
-        for days in sorted(inputs.settings.windows_days)
-        for name, value in _over_window(set(rows.columns), days).items()
-    ]
-    reach = inputs.observation_days
-    state = [Measure(describe(FAMILY, name, reach=reach), v) for name, v in _as_of(set(rows.columns), reach).items()]
-    return aggregate_measures(rows, [*recent, *state, *_by_category(inputs, set(rows.columns))])
+    windows = over_windows(FAMILY, inputs, partial(_over_window, rows.columns))
+    state = on_date(FAMILY, inputs, _on_date(rows.columns, inputs.observation_days))
+    return aggregate_measures(rows, [*windows, *state, *_by_category(inputs, rows.columns)])
 
 
-def _by_category(inputs: FeatureInputs, there: set[str]) -> list[Measure]:
+def _by_category(inputs: FeatureInputs, there: Collection[str]) -> list[Measure]:
     """Return tickets of each category over every window, and days since the last one."""
     if "category" not in there:
         return []
@@ -47,19 +43,16 @@ def _by_category(inputs: FeatureInputs, there: set[str]) -> list[Measure]:
         worded = partial(describe_kind, "ticket_category", slug=slug, kind=category, words=words)
         for days in sorted(inputs.settings.windows_days):
             measures.append(Measure(worded("sup_<type>_tickets_count", days=days), _tickets_of(category, days)))
-        recency = worded("sup_<type>_recency_days", reach=reach)
-        measures.append(Measure(recency, partial(_since_last, reach=reach, category=category)))
+        measures.append(Measure(worded("sup_<type>_recency_days", reach=reach), _days_since(category, reach)))
     return measures
 
 
-def _tickets_of(category: str, days: int) -> Callable[[ir.Table], Any]:
+def _tickets_of(category: str, days: int) -> Value:
     return lambda t: t.count(where=(t.category == category) & is_within(t, "opened_at", days))
 
 
-def _since_last(rows: ir.Table, reach: int, category: str | None = None) -> Any:
-    where = None if category is None else rows.category == category
-    last = rows.opened_at.date().max(where=where)
-    return days_between(last, rows.as_of_date.max()).clip(upper=reach).fill_null(reach)
+def _days_since(category: str, reach: int) -> Value:
+    return lambda t: days_since_last(t, "opened_at", reach, t.category == category)
 
 
 def _is_open(rows: ir.Table) -> Any:
@@ -69,14 +62,12 @@ def _is_open(rows: ir.Table) -> Any:
     return rows.resolved_at.isnull() | reopened
 
 
-def _over_window(there: set[str], days: int) -> dict[str, Callable[[ir.Table], Any]]:
-    """Return what is measured over a window, as far as the company's columns allow."""
-
+def _over_window(there: Collection[str], days: int) -> dict[str, Value]:
     def hours(t: ir.Table, end: str) -> Any:
         return hours_between(t.opened_at, t[end]).mean(where=is_within(t, "opened_at", days))
 
     given = "csat_at" if "csat_at" in there else "resolved_at"
-    needs: dict[str, tuple[set[str], Callable[[ir.Table], Any]]] = {
+    values: dict[str, tuple[set[str], Value]] = {
         "sup_tickets_count": (set(), lambda t: t.count(where=is_within(t, "opened_at", days))),
         "sup_repeated_count": (
             {"category"},
@@ -94,13 +85,12 @@ def _over_window(there: set[str], days: int) -> dict[str, Callable[[ir.Table], A
             lambda t: t.csat.mean(where=t[given].notnull() & is_within(t, "opened_at", days)),
         ),
     }
-    return {name: value for name, (columns, value) in needs.items() if columns <= there}
+    return computable(there, values)
 
 
-def _as_of(there: set[str], reach: int) -> dict[str, Callable[[ir.Table], Any]]:
-    """Return the state of a customer's tickets on the date, as far as the company's columns allow."""
-    needs: dict[str, tuple[set[str], Callable[[ir.Table], Any]]] = {
-        "sup_tickets_recency_days": (set(), partial(_since_last, reach=reach)),
+def _on_date(there: Collection[str], reach: int) -> dict[str, Value]:
+    values: dict[str, tuple[set[str], Value]] = {
+        "sup_tickets_recency_days": (set(), lambda t: days_since_last(t, "opened_at", reach)),
         "sup_open_count": ({"resolved_at"}, lambda t: t.count(where=_is_open(t))),
         "sup_open_age_days": (
             {"resolved_at"},
@@ -111,4 +101,4 @@ def _as_of(there: set[str], reach: int) -> dict[str, Callable[[ir.Table], Any]]:
             lambda t: t.count(where=t.first_response_at.isnull() & _is_open(t)),
         ),
     }
-    return {name: value for name, (columns, value) in needs.items() if columns <= there}
+    return computable(there, values)

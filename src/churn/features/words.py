@@ -1,4 +1,4 @@
-"""Features out of the catalogue file: the words, unit, cause and direction of each."""
+"""Features in words: out of the catalogue file, and of the attributes that a company words itself."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, Literal
 import yaml
 
 from churn.core.errors import ConfigRefused
-from churn.core.source import EventTypeSettings
+from churn.core.source import EventTypeSettings, SourceSettings
 from churn.features.catalog import Feature
 
 CATALOG_FILE = "catalog.yaml"
@@ -99,6 +99,25 @@ def describe_kind(
     }  # fmt: skip
     direction = effects[entry.get("effect")]
     return _feature(family, name.replace("<type>", slug), filled, words.cause or usual_cause, direction, days, reach)
+
+
+def describe_attribute(source: SourceSettings, name: str, column: str, family: str) -> Feature:
+    """Return the feature of an attribute of role `number` or `category`, in the source's own words where it has any."""
+    words = source.attribute(name)
+    en, ja = words.en or name.replace("_", " "), words.ja or name.replace("_", " ")
+    is_number = words.role == "number"
+    return Feature(
+        name=column,
+        family=family,
+        cause=words.cause or "unexplained",
+        unit="",
+        en=en,
+        ja=ja,
+        reason_en=f"{en[:1].upper()}{en[1:]}: {{value}}{' (typical: {typical})' if is_number else ''}",
+        reason_ja=f"{ja}: {{value}}{'（標準: {typical}）' if is_number else ''}",
+        topic=f"{family}:{name}",
+        kind="number" if is_number else "category",
+    )
 
 
 def slugs_of(kinds: Sequence[str], taken: Collection[str], setting: str, table: str) -> list[str]:

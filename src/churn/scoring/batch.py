@@ -15,6 +15,7 @@ from churn.evaluation.money import MRR, contact_profit, customer_values, monthly
 from churn.explanation.causes import CAUSE_TEXTS, sum_by_cause, top_cause
 from churn.explanation.contributions import explain_rows
 from churn.explanation.reasons import choose_reasons, facts_told, tells, write_reasons
+from churn.features.catalog import plain_name
 from churn.modeling.bundle import Bundle
 
 LISTS = ("reasons_en", "reasons_ja")
@@ -105,11 +106,7 @@ def schema_of(some: pd.DataFrame, segments: Mapping[str, pa.DataType]) -> pa.Sch
 
 def segment_columns(bundle: Bundle) -> dict[str, str]:
     """Return the categories a list can be filtered by, as `name -> feature column` (`plan -> sub_plan_last`)."""
-    return {
-        feature.name.removeprefix("prof_").removeprefix("sub_").removesuffix("_last"): feature.name
-        for feature in bundle.catalog.features
-        if feature.kind == "category"
-    }
+    return {plain_name(name): name for name in bundle.catalog.categories}
 
 
 def risk_bands(probability: np.ndarray, base_rate: float, policy: PolicySettings) -> np.ndarray:

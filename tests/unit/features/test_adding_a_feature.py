@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from churn.features.family import Measure, aggregate_measures, facts_as_of, is_within
+from churn.features.family import facts_as_of, is_within
 from churn.features.matrix import FAMILIES, Family
+from churn.features.measures import Measure, aggregate_measures
 from churn.features.words import describe, read_words
 from tests.builders import features_of, staged_table
 
