@@ -36,7 +36,7 @@ def note_silent_days(tables: Mapping[str, ir.Table], start: date, end: date) -> 
 def note_oddities(tables: Mapping[str, ir.Table], source: SourceSettings) -> list[str]:
     """Return notes on what breaks no rule in the staged tables of a source and is seldom meant."""
     return [
-        *_no_events(tables),
+        *_odd_kinds(tables),
         *_days_without_hours(tables, source),
         *_alike_ids(tables["matrix" if source.kind == "flat" else "customers"]),
         *_empty_columns(tables),
@@ -44,7 +44,7 @@ def note_oddities(tables: Mapping[str, ir.Table], source: SourceSettings) -> lis
     ]
 
 
-def _no_events(tables: Mapping[str, ir.Table]) -> list[str]:
+def _odd_kinds(tables: Mapping[str, ir.Table]) -> list[str]:
     """Return notes on the event types whose rows seem to sum up periods, or to say that nothing happened."""
     if "events" not in tables:
         return []
@@ -67,6 +67,8 @@ def _no_events(tables: Mapping[str, ir.Table]) -> list[str]:
 
 
 def _days_without_hours(tables: Mapping[str, ir.Table], source: SourceSettings) -> list[str]:
+    if source.time_zone is None or source.time_zone.upper() == "UTC":
+        return []  # no midnight was moved: what has one hour every time happens at that hour
     told = [name for name in HAPPENED if name in tables and name not in source.lag_hours]
     found = [name for name in told if is_by_the_day(tables[name], contract_of(source, name).time)]
     if not found:

@@ -34,6 +34,12 @@ def test_a_stated_lag_or_midnight_utc_needs_no_word():
     assert "days without hours" not in notes(0)
 
 
+def test_what_happens_at_one_hour_utc_is_no_day_that_was_moved():
+    tables = {"customers": CUSTOMERS, "events": events(9)}
+    for zone in ("UTC", None):
+        assert "days without hours" not in "\n".join(note_oddities(tables, make_source(time_zone=zone)))
+
+
 def test_ids_that_may_be_one_are_shown():
     assert "'A' and 'a '" in notes(0)
 
