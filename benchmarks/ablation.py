@@ -21,7 +21,7 @@ import pandas as pd
 
 from churn.core.problem import FamilyName
 from churn.core.settings import ChurnSettings
-from churn.evaluation.ranking import RankedScore
+from churn.evaluation.ranking import area_under_roc, auc, average_precision, group_by_score
 from churn.features.catalog import Catalog
 from churn.integrations.frames import read_matrix
 from churn.integrations.layers import source_folder
@@ -71,12 +71,14 @@ def measure(name: str, matrix: pd.DataFrame, catalog: Catalog, settings: ChurnSe
             rows = matrix.loc[getattr(fold, part)]
             found.append(rows[["customer_id", "as_of_date", TARGET]].assign(score=bundle.raw_score(rows)))
     held = {part: pd.concat(found) for part, found in parts.items()}
-    ranked = {part: RankedScore(rows["score"].to_numpy(), rows[TARGET].to_numpy(float)) for part, rows in held.items()}
-    return Line(
-        name, len(catalog.names), ranked["calibrate"].auc(), ranked["calibrate"].average_precision(),
-        captured_share(held["calibrate"], settings) if has_truth else None,
-        ranked["test"].auc(), ranked["test"].average_precision(),
-    )  # fmt: skip
+    captured = captured_share(held["calibrate"], settings) if has_truth else None
+    return Line(name, len(catalog.names), *_areas(held["calibrate"]), captured, *_areas(held["test"]))
+
+
+def _areas(rows: pd.DataFrame) -> tuple[float, float]:
+    """Return AUC and average precision."""
+    left, total = group_by_score(rows["score"].to_numpy(), rows[TARGET].to_numpy(float))
+    return float(area_under_roc(left, total - left)), float(average_precision(left, total))
 
 
 def captured_share(rows: pd.DataFrame, settings: ChurnSettings) -> float:
@@ -88,7 +90,7 @@ def captured_share(rows: pd.DataFrame, settings: ChurnSettings) -> float:
     ]
     both = rows.merge(pd.concat(truths).drop(columns=TARGET), on=["customer_id", "as_of_date"])
     truth = both["true_probability"].to_numpy(float)
-    own, best = (RankedScore(score, truth).auc() - 0.5 for score in (both["score"].to_numpy(float), truth))
+    own, best = (auc(score, truth) - 0.5 for score in (both["score"].to_numpy(float), truth))
     return float(own / best)
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 import pandas as pd
 from lightgbm import LGBMRegressor
 
-from churn.evaluation.ranking import RankedScore
+from churn.evaluation.ranking import auc
 from churn.integrations.frames import read_matrix
 from churn.integrations.layers import source_folder
 from churn.modeling.encoding import build_pipeline
@@ -63,7 +63,7 @@ def readable_share(settings: SimulateSettings) -> float:
     pipeline.fit(past, past["true_probability"].to_numpy())
     scored = known[is_scored]
     truth = scored["true_probability"].to_numpy()
-    found, best = RankedScore(pipeline.predict(scored), truth).auc(), RankedScore(truth, truth).auc()
+    found, best = auc(pipeline.predict(scored), truth), auc(truth, truth)
     return (found - 0.5) / (best - 0.5)
 
 

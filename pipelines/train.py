@@ -80,8 +80,7 @@ def run(settings: ChurnSettings) -> StageResult:
 
 
 def _ranks(experiment: Experiment, report: Report) -> str:
-    auc = report.metrics[experiment.names[0]]["auc"]
-    return f"AUC {auc.value:.3f} [{auc.low:.3f}, {auc.high:.3f}] on {report.rows:,} test rows"
+    return f"AUC {report.metrics[experiment.names[0]]['auc']:.3f} on {report.rows:,} test rows"
 
 
 def _check_rank(experiment: Experiment, auc: float, settings: ChurnSettings) -> None:

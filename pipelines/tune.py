@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from churn.core.errors import ConfigRefused
-from churn.core.tuning import FALLING, TuneSettings, TuningSettings
+from churn.core.tuning import SMALLER_IS_BETTER, TuneSettings, TuningSettings
 from churn.evaluation.report import measure_models
 from churn.evaluation.trials import as_overrides, compare_folds, plot_history, plot_importance
 from churn.integrations.progress import progress_bar
@@ -98,7 +98,7 @@ def _try_one(study: Study, arena: Arena, model: Candidate, tuning: TuningSetting
     study.tell(
         trial, float(np.mean(found)) if is_whole else None, TrialState.COMPLETE if is_whole else TrialState.PRUNED
     )
-    best = min if tuning.metric in FALLING else max
+    best = min if tuning.metric in SMALLER_IS_BETTER else max
     so_far = best(float(t.value) for t in complete_trials(study) if t.value is not None)
     state = f"{np.mean(found):.4f}" if is_whole else f"given up after {len(found)} folds"
     return f"{tuning.metric} {state} (best {so_far:.4f})"
@@ -106,7 +106,7 @@ def _try_one(study: Study, arena: Arena, model: Candidate, tuning: TuningSetting
 
 def _report(study: Study, tuning: TuningSettings, tracker: Tracker, result: StageResult) -> list[str]:
     """Log what was found, fill the result, and return the lines to show."""
-    default, best, is_falling = default_trial(study), study.best_trial, tuning.metric in FALLING
+    default, best, is_falling = default_trial(study), study.best_trial, tuning.metric in SMALLER_IS_BETTER
     found: dict[int, float] = {t.number: float(t.value) for t in complete_trials(study) if t.value is not None}
     importance = measure_importance(study, tuning.seed)
     tracker.figure(plot_history(found, found[default.number], tuning.metric, is_falling), "history")

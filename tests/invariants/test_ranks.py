@@ -9,7 +9,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from churn.core.settings import PolicySettings
-from churn.evaluation.ranking import RankedScore, rank_within_dates, top_lists
+from churn.evaluation.ranking import auc, rank_within_dates, top_lists
 from churn.scoring.worklist import rank_scores
 from tests.unit.scoring.tables import as_table, worklist_of
 
@@ -107,5 +107,5 @@ def test_auc_counts_pairs(rows: list[tuple[int, int, float, float | None, bool]]
     frame = _frame(rows)
     score, churned = frame["score"].to_numpy(), frame["churned"].to_numpy(dtype=float)
     pairs = [(a > b) + 0.5 * (a == b) for a in score[churned == 1] for b in score[churned == 0]]
-    measured = RankedScore(score, churned).auc()
+    measured = auc(score, churned)
     assert np.isnan(measured) if not pairs else measured == pytest.approx(np.mean(pairs))

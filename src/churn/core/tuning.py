@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from churn.core.settings import ChurnSettings
 from churn.core.strict import StrictSettings
 
-FALLING = ("log_loss", "brier", "calibration_error")
+SMALLER_IS_BETTER = ("log_loss", "brier", "calibration_error")
 
 
 class ParameterSettings(StrictSettings):
@@ -52,7 +52,7 @@ class TuningSettings(StrictSettings):
     @property
     def direction(self) -> Literal["minimize", "maximize"]:
         """Return which way the metric gets better."""
-        return "minimize" if self.metric in FALLING else "maximize"
+        return "minimize" if self.metric in SMALLER_IS_BETTER else "maximize"
 
 
 class TuneSettings(ChurnSettings):

@@ -11,7 +11,6 @@ import pandas as pd
 from churn.core.problem import CohortSettings, LabelSettings, WindowSettings
 from churn.core.settings import EvaluationSettings
 from churn.evaluation.report import Report
-from churn.evaluation.resampling import Estimate
 from churn.evaluation.slices import describe_slice, worst_calibrated, worst_slice
 from churn.features.catalog import Catalog
 
@@ -90,7 +89,7 @@ def metrics_table(report: Report) -> str:
     lines = [f"| | {' | '.join(models)} |", f"|---|{'---|' * len(models)}"]
     for metric in SHOWN:
         if metric in report.metrics[models[0]]:
-            cells = " | ".join(_cell(report.metrics[model][metric]) for model in models)
+            cells = " | ".join(f"{report.metrics[model][metric]:.3f}" for model in models)
             lines.append(f"| {metric.replace('_', ' ')} | {cells} |")
     return "\n".join(lines)
 
@@ -99,7 +98,7 @@ def calibration_in_words(report: Report) -> str:
     """Return slope, and predicted against observed rate, of the judged model."""
     own = next(iter(report.metrics.values()))
     return (
-        f"slope {_cell(own['calibration_slope'])}, mean predicted {own['mean_predicted'].value:.2%} against "
+        f"slope {own['calibration_slope']:.3f}, mean predicted {own['mean_predicted'].value:.2%} against "
         f"{own['observed_rate'].value:.2%} observed"
     )
 
@@ -143,7 +142,3 @@ def leaks_in_words(
         "not checked: attributes that the source overwrites without keeping versions (`valid_from`)": True,
     }
     return "\n".join(f"- {line}" for line, applies in checked.items() if applies)
-
-
-def _cell(found: Estimate) -> str:
-    return f"{found.value:.3f} [{found.low:.3f}, {found.high:.3f}]"

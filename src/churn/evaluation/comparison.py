@@ -12,6 +12,7 @@ import pandas as pd
 from churn.core.errors import ConfigRefused, DataRefused
 from churn.core.settings import EvaluationSettings, PolicySettings
 from churn.core.suggestions import did_you_mean
+from churn.core.tuning import SMALLER_IS_BETTER
 from churn.evaluation.predictions import (
     fingerprint_of,
     in_order_of,
@@ -22,7 +23,6 @@ from churn.evaluation.predictions import (
 from churn.evaluation.report import Report, build_report, measure_models
 from churn.evaluation.resampling import Estimate
 
-SMALLER_IS_BETTER = ("log_loss", "brier", "calibration_error")
 SHOWN = ("auc", "average_precision", "lift_at_10pct", "capture_rate_at_capacity", "log_loss", "calibration_error",
          "calibration_slope", "empc")  # fmt: skip
 UNRANKED = ("mean_predicted", "observed_rate", "calibration_slope", "calibration_intercept")
@@ -131,7 +131,7 @@ def leaderboard_lines(comparison: Comparison) -> list[str]:
     lines = [f"test: {comparison.describe_rows()}", head]
     for place, record in enumerate(leaderboard(comparison).to_dict("records"), start=1):
         found = comparison.report.metrics[record["run"]][comparison.metric]
-        cell = f"{found.value:.4f} [{found.low:.4f}, {found.high:.4f}]"
+        cell = f"{found:.4f}"
         lines.append(
             f"  {place:>2} {record['run']:<{width}}{cell:<27}{record['difference']:<28}{record['noise']:<14}"
             f"{record['auc']:<8}{record['log_loss']}"

@@ -7,14 +7,19 @@ import io
 from collections.abc import Mapping
 from html import escape
 from itertools import islice
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 
 from churn.core.settings import ChurnSettings
-from churn.evaluation.comparison import SMALLER_IS_BETTER, Comparison, leaderboard
-from churn.evaluation.plots import COLOURS, plot_calibration, plot_gain, plot_precision_recall, plot_roc
+from churn.core.tuning import SMALLER_IS_BETTER
+from churn.evaluation.comparison import Comparison, leaderboard
+from churn.evaluation.figures import COLOURS, RED, new_figure
+from churn.evaluation.plots import plot_calibration, plot_gain, plot_precision_recall, plot_roc
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 STYLE = """
 body { font: 15px/1.5 system-ui, -apple-system, "Segoe UI", sans-serif; color: #1c2733; margin: 0;
@@ -104,12 +109,12 @@ def _differences(comparison: Comparison) -> str:
 def plot_differences(comparison: Comparison) -> Figure:
     """Return every run's distance to the best with its interval; left of the line is worse."""
     names = comparison.names[1:]
-    figure = Figure(figsize=(7.6, 1.4 + 0.42 * len(names)), layout="constrained")
+    figure = new_figure(7.6, 1.4 + 0.42 * len(names))
     axes = figure.subplots()
     for place, name in enumerate(names):
         lead = comparison.lead(name)
         assert lead is not None  # noqa: S101 - only the first has none
-        colour = "#9a6700" if comparison.is_within_noise(name) else COLOURS[1]
+        colour = "#9a6700" if comparison.is_within_noise(name) else RED
         axes.plot([-lead.high, -lead.low], [place, place], color=colour, lw=2)
         axes.plot(-lead.value, place, "o", color=colour)
     axes.axvline(0, color="black", lw=0.8)

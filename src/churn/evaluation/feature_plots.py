@@ -8,16 +8,15 @@ import numpy as np
 import pandas as pd
 
 from churn.evaluation.feature_report import DATE
-from churn.evaluation.figures import new_figure
-from churn.evaluation.plots import COLOURS
+from churn.evaluation.figures import BLUE, GREY, RED, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 DIRECTIONS = {
-    "raises": (COLOURS[1], "more of it leaves"),
-    "lowers": (COLOURS[0], "more of it stays"),
-    "": (COLOURS[2], "category"),
+    "raises": (RED, "more of it leaves"),
+    "lowers": (BLUE, "more of it stays"),
+    "": (GREY, "category"),
 }
 LINE = 0.26  # inches per bar
 PANELS = 6
@@ -34,7 +33,7 @@ def plot_families(families: pd.DataFrame) -> Figure:
     )
     for axes, (column, label) in zip(panels, (*columns, ("seconds", "seconds for one date")), strict=True):
         values = ordered[column].fillna(0)
-        axes.barh(ordered["family"], values, color=COLOURS[0])
+        axes.barh(ordered["family"], values, color=BLUE)
         axes.set(xlabel=label if ordered[column].notna().any() else f"{label}: not measured")
         axes.grid(axis="x", alpha=0.25)
     panels[1].set_xlim(0.5, max(0.55, float(ordered["best_auc_alone"].max()) * 1.02))
@@ -88,11 +87,11 @@ def plot_distributions(features: pd.DataFrame, by_date: pd.DataFrame) -> Figure:
 
 def _draw_quantiles(axes: Any, rows: pd.DataFrame, line: Any) -> None:
     x = np.arange(len(rows))
-    axes.fill_between(x, rows["low"], rows["high"], color=COLOURS[0], alpha=0.15, lw=0)
-    axes.fill_between(x, rows["lower"], rows["upper"], color=COLOURS[0], alpha=0.35, lw=0)
-    axes.plot(x, rows["median"], color=COLOURS[0])
+    axes.fill_between(x, rows["low"], rows["high"], color=BLUE, alpha=0.15, lw=0)
+    axes.fill_between(x, rows["lower"], rows["upper"], color=BLUE, alpha=0.35, lw=0)
+    axes.plot(x, rows["median"], color=BLUE)
     is_moved = rows["is_drifting"].to_numpy(dtype=bool)
-    axes.plot(x[is_moved], rows["median"].to_numpy()[is_moved], "o", ms=4, color=COLOURS[1])
+    axes.plot(x[is_moved], rows["median"].to_numpy()[is_moved], "o", ms=4, color=RED)
     axes.set_title(f"{line.feature} (drift {line.drift:.2f})", fontsize=8)
     shown = x[:: -(-len(x) // 4)]
     axes.set_xticks(shown, rows[DATE].to_numpy()[shown], fontsize=7)

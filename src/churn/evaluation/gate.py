@@ -115,7 +115,7 @@ def _promotion_checks(evidence: Evidence, gate: GateSettings) -> Iterator[Check]
     slope = report.metrics[next(iter(report.metrics))]["calibration_slope"]
     within = gate.min_calibration_slope <= slope.value <= gate.max_calibration_slope
     yield Check(
-        "calibration", within, f"calibration slope {slope.value:.2f} [{slope.low:.2f}, {slope.high:.2f}] is "
+        "calibration", within, f"calibration slope {slope:.2f} is "
         f"{'within' if within else 'outside'} {gate.min_calibration_slope:g} to {gate.max_calibration_slope:g}",
     )  # fmt: skip
     yield _slices_hold(evidence, gate)
@@ -154,10 +154,9 @@ def _slices_hold(evidence: Evidence, gate: GateSettings) -> Check:
 def _beats_chance(own: Estimate, metric: str, chance: float) -> Check:
     passed = own.low > chance
     verb = "is above" if passed else "is not above"
-    interval = f"{own.value:.4f} [{own.low:.4f}, {own.high:.4f}]"
     words = _in_words(metric)
     return Check(
-        f"{words} above chance", passed, f"{words} {verb} chance ({chance:.3f}) beyond its interval: {interval}"
+        f"{words} above chance", passed, f"{words} {verb} chance ({chance:.3f}) beyond its interval: {own:.4f}"
     )
 
 
@@ -170,9 +169,8 @@ def _beats_recency(report: Report, metric: str) -> Check:
 def _beats(gain: Estimate, metric: str, other: str) -> Check:
     passed = gain.low > 0
     verb = "beats" if passed else "does not beat"
-    interval = f"{gain.value:+.4f} [{gain.low:+.4f}, {gain.high:+.4f}]"
     words = _in_words(metric)
-    return Check(f"{words} beyond {other}", passed, f"{words} {verb} {other} beyond its interval: {interval}")
+    return Check(f"{words} beyond {other}", passed, f"{words} {verb} {other} beyond its interval: {gain:+.4f}")
 
 
 def _in_words(metric: str) -> str:

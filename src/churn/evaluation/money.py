@@ -21,7 +21,7 @@ from scipy.special import betainc
 
 from churn.core.settings import MoneySettings, PolicySettings
 from churn.core.source import SourceSettings
-from churn.evaluation.figures import new_figure
+from churn.evaluation.figures import BLUE, GREEN, ORANGE, new_figure
 from churn.evaluation.ranking import rank_within_dates
 
 if TYPE_CHECKING:
@@ -142,11 +142,11 @@ def plot_profit(curve: pd.DataFrame, capacity: int, currency: str) -> Figure:
     """Return the profit curve: money per list by its length, expected and earned."""
     figure = new_figure(6.4, 5.2)
     axes = figure.subplots()
-    axes.plot(curve["list_size"], curve["expected"], color="#1f6fb2", label="expected")
-    axes.plot(curve["list_size"], curve["earned"], color="#3a9d5d", label="earned, given who left")
+    axes.plot(curve["list_size"], curve["expected"], color=BLUE, label="expected")
+    axes.plot(curve["list_size"], curve["earned"], color=GREEN, label="earned, given who left")
     best = curve["list_size"].iloc[int(curve["expected"].argmax())]
-    axes.axvline(best, color="#1f6fb2", lw=1, ls="--", label="longest list expected to pay")
-    axes.axvline(capacity, color="#e08e0b", lw=1, label="the team's capacity")
+    axes.axvline(best, color=BLUE, lw=1, ls="--", label="longest list expected to pay")
+    axes.axvline(capacity, color=ORANGE, lw=1, label="the team's capacity")
     axes.axhline(0, color="black", lw=0.8)
     axes.set(title="Profit by the length of the list", xlabel="customers contacted per date", ylabel=currency)
     axes.grid(alpha=0.25)

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from churn.evaluation.figures import new_figure
-from churn.evaluation.ranking import RankedScore
+from churn.evaluation.figures import BLUE, new_figure
+from churn.evaluation.ranking import auc
 from churn.evaluation.reliability import equal_mass_bins, row_losses
+from churn.modeling.calibration import logit
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -58,7 +59,7 @@ def compare_with_truth(rows: pd.DataFrame) -> OracleReport:
     churned = rows["churned"].to_numpy(dtype=float)
     metrics: dict[str, float] = {}
     for prefix, outcome in (("", churned), ("expected_", truth)):
-        model, oracle = RankedScore(predicted, outcome).auc(), RankedScore(truth, outcome).auc()
+        model, oracle = auc(predicted, outcome), auc(truth, outcome)
         metrics |= {f"{prefix}auc": model, f"{prefix}oracle_auc": oracle}
         metrics[f"{prefix}captured_auc_share"] = (model - 0.5) / (oracle - 0.5)
         metrics[f"{prefix}log_loss"] = float(row_losses(predicted, outcome)["log_loss"].mean())
@@ -85,7 +86,7 @@ def compare_with_truth(rows: pd.DataFrame) -> OracleReport:
 
 
 def _calibration(predicted: np.ndarray, truth: np.ndarray) -> pd.DataFrame:
-    frame = pd.DataFrame({"bin": equal_mass_bins(predicted).of_row, "predicted": predicted, "truth": truth})
+    frame = pd.DataFrame({"bin": equal_mass_bins(predicted), "predicted": predicted, "truth": truth})
     grouped = frame.groupby("bin").agg(rows=("truth", "size"), predicted=("predicted", "mean"), truth=("truth", "mean"))
     return grouped.reset_index(drop=True)
 
@@ -108,17 +109,12 @@ def _missed(rows: pd.DataFrame, predicted: np.ndarray, truth: np.ndarray) -> pd.
     `share_of_error` is the share of its variance that the driver alone explains (a straight line); a positive
     correlation means that the risk of customers with much of the driver is underestimated.
     """
-    error = _log_odds(truth) - _log_odds(predicted)
+    error = logit(truth, SMALLEST) - logit(predicted, SMALLEST)
     names = [name for name in rows.columns if name.startswith(DRIVERS)]
     found = [(name, _correlation(rows[name].to_numpy(dtype=float), error, truth)) for name in names]
     records = [{"driver": name, "correlation": r, "share_of_error": r * r} for name, r in found]
     table = pd.DataFrame(records, columns=["driver", "correlation", "share_of_error"])
     return table.sort_values("share_of_error", ascending=False, ignore_index=True)
-
-
-def _log_odds(probability: np.ndarray) -> np.ndarray:
-    inside = np.clip(probability, SMALLEST, 1 - SMALLEST)
-    return np.asarray(np.log(inside / (1 - inside)))
 
 
 def _correlation(left: np.ndarray, right: np.ndarray, weights: np.ndarray) -> float:
@@ -132,7 +128,7 @@ def plot_truth(report: OracleReport) -> Mapping[str, Figure]:
     figure = new_figure(6.4, 5.2)
     axes = figure.subplots()
     table = report.calibration
-    axes.plot(table["predicted"], table["truth"], "o-", color="#1f6fb2", label="model")
+    axes.plot(table["predicted"], table["truth"], "o-", color=BLUE, label="model")
     top = float(max(table["predicted"].max(), table["truth"].max()))
     axes.plot([0, top], [0, top], color="black", lw=0.8, ls=":", label="perfect")
     axes.set(title="Calibration against the truth", xlabel="predicted probability", ylabel="mean true probability")

@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from sklearn.metrics import precision_recall_curve, roc_curve
 
-from churn.evaluation.figures import new_figure
+from churn.evaluation.figures import COLOURS, ORANGE, new_figure
 from churn.evaluation.ranking import rank_within_dates
-from churn.evaluation.reliability import equal_mass_bins, reliability_table
+from churn.evaluation.reliability import reliability_table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-COLOURS = ("#1f6fb2", "#d1495b", "#7a7a7a", "#3a9d5d", "#e08e0b", "#7b4fa3")
 LINES = tuple({"color": colour, "lw": 1.5 if number else 3.0} for number, colour in enumerate(COLOURS))
 """How models are drawn: the first one broad, so that it shows beneath another that has the same curve."""
 POINTS = 2000
 
 
-def _figure(title: str, x: str, y: str) -> tuple[Figure, object]:
+def _figure(title: str, x: str, y: str) -> tuple[Figure, Any]:
     figure = new_figure(6.4, 5.2)
     axes = figure.subplots()
     axes.set(title=title, xlabel=x, ylabel=y)
@@ -42,9 +41,9 @@ def plot_roc(churned: np.ndarray, probabilities: Mapping[str, np.ndarray]) -> Fi
     )
     for line, (name, probability) in zip(LINES, probabilities.items(), strict=False):
         false, true, _ = roc_curve(churned, probability)
-        axes.plot(*_thin(false, true), label=name, **line)  # type: ignore[attr-defined]
-    axes.plot([0, 1], [0, 1], color="black", lw=0.8, ls=":", label="chance")  # type: ignore[attr-defined]
-    axes.legend()  # type: ignore[attr-defined]
+        axes.plot(*_thin(false, true), label=name, **line)
+    axes.plot([0, 1], [0, 1], color="black", lw=0.8, ls=":", label="chance")
+    axes.legend()
     return figure
 
 
@@ -60,9 +59,9 @@ def plot_precision_recall(churned: np.ndarray, probabilities: Mapping[str, np.nd
     for line, (name, probability) in zip(LINES, probabilities.items(), strict=False):
         precision, recall, _ = precision_recall_curve(churned, probability)
         precision[-1] = precision[-2]  # the last point is a convention, "precision 1 of nobody", and no list
-        axes.plot(*_thin(recall, precision), label=name, **line, drawstyle="steps-post")  # type: ignore[attr-defined]
-    axes.axhline(churned.mean(), color="black", lw=0.8, ls=":", label="base rate")  # type: ignore[attr-defined]
-    axes.legend()  # type: ignore[attr-defined]
+        axes.plot(*_thin(recall, precision), label=name, **line, drawstyle="steps-post")
+    axes.axhline(churned.mean(), color="black", lw=0.8, ls=":", label="base rate")
+    axes.legend()
     return figure
 
 
@@ -73,11 +72,11 @@ def plot_calibration(churned: np.ndarray, probabilities: Mapping[str, np.ndarray
     )
     top = 0.0
     for line, (name, probability) in zip(LINES, probabilities.items(), strict=False):
-        table = pd.DataFrame(reliability_table(probability, churned, equal_mass_bins(probability)))
+        table = pd.DataFrame(reliability_table(probability, churned))
         top = max(top, table["predicted"].max(), table["observed"].max())
-        axes.plot(table["predicted"], table["observed"], "o-", ms=4, label=name, **line)  # type: ignore[attr-defined]
-    axes.plot([0, top], [0, top], color="black", lw=0.8, ls=":", label="perfect")  # type: ignore[attr-defined]
-    axes.legend()  # type: ignore[attr-defined]
+        axes.plot(table["predicted"], table["observed"], "o-", ms=4, label=name, **line)
+    axes.plot([0, top], [0, top], color="black", lw=0.8, ls=":", label="perfect")
+    axes.legend()
     return figure
 
 
@@ -92,10 +91,10 @@ def plot_gain(rows: pd.DataFrame, probabilities: Mapping[str, np.ndarray], capac
         depth = rank_within_dates(rows, probability) / sizes
         order = np.argsort(depth, kind="stable")
         caught = np.cumsum(churned[order]) / churned.sum()
-        axes.plot(*_thin(depth[order], caught), label=name, **line)  # type: ignore[attr-defined]
-    axes.plot([0, 1], [0, 1], color="black", lw=0.8, ls=":", label="chance")  # type: ignore[attr-defined]
-    axes.axvline(min(capacity / sizes.mean(), 1), color="#e08e0b", lw=1, label="the team's capacity")  # type: ignore[attr-defined]
-    axes.legend()  # type: ignore[attr-defined]
+        axes.plot(*_thin(depth[order], caught), label=name, **line)
+    axes.plot([0, 1], [0, 1], color="black", lw=0.8, ls=":", label="chance")
+    axes.axvline(min(capacity / sizes.mean(), 1), color=ORANGE, lw=1, label="the team's capacity")
+    axes.legend()
     return figure
 
 
@@ -103,7 +102,7 @@ def plot_folds(folds: Mapping[str, np.ndarray], names: Sequence[str], metric: st
     """Return one metric from fold to fold, one line per model."""
     figure, axes = _figure(f"Backtest: {metric} from fold to fold", "", metric)
     for colour, (model, values) in zip(COLOURS, folds.items(), strict=False):
-        axes.plot(range(len(names)), values, "o-", color=colour, label=model)  # type: ignore[attr-defined]
-    axes.set_xticks(range(len(names)), [name.removeprefix("fold-") for name in names])  # type: ignore[attr-defined]
-    axes.legend()  # type: ignore[attr-defined]
+        axes.plot(range(len(names)), values, "o-", color=colour, label=model)
+    axes.set_xticks(range(len(names)), [name.removeprefix("fold-") for name in names])
+    axes.legend()
     return figure

@@ -1,7 +1,4 @@
-"""How well a score ranks: AUC, average precision, and what a list of a given length catches.
-
-Weights let one sorted score be measured under many resamplings of its customers without sorting again.
-"""
+"""How well a score ranks: AUC, average precision, and what a list of a given length catches."""
 
 from __future__ import annotations
 
@@ -37,33 +34,24 @@ def average_precision(positive: np.ndarray, rows: np.ndarray) -> np.ndarray:
     return share_of((precision * positive).sum(axis=0), caught[0])
 
 
-class RankedScore:
-    """A score sorted once, to be measured under different weights.
+def group_by_score(score: np.ndarray, churned: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return leavers and rows of each group of equal scores, in ascending order, shape (groups,).
 
     Parameters
     ----------
     score
         Higher means more likely to leave, shape (rows,).
     churned
-        Outcome of 0 and 1, shape (rows,).
+        Outcome of 0 and 1, or the chance of it, shape (rows,).
     """
+    _, group = np.unique(score, return_inverse=True)
+    return np.bincount(group, churned), np.bincount(group).astype(float)
 
-    def __init__(self, score: np.ndarray, churned: np.ndarray) -> None:
-        self._churned = churned
-        _, self._group = np.unique(score, return_inverse=True)
 
-    def _grouped(self, weights: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
-        weight = np.ones(len(self._group)) if weights is None else weights
-        return np.bincount(self._group, weight * self._churned), np.bincount(self._group, weight)
-
-    def auc(self, weights: np.ndarray | None = None) -> float:
-        """Return the area under the ROC curve; ties count half."""
-        positive, rows = self._grouped(weights)
-        return float(area_under_roc(positive, rows - positive))
-
-    def average_precision(self, weights: np.ndarray | None = None) -> float:
-        """Return the average precision: precision at each threshold, weighted by the recall it adds."""
-        return float(average_precision(*self._grouped(weights)))
+def auc(score: np.ndarray, churned: np.ndarray) -> float:
+    """Return the area under the ROC curve of one score, shape (rows,); ties count half."""
+    positive, rows = group_by_score(score, churned)
+    return float(area_under_roc(positive, rows - positive))
 
 
 @dataclass(frozen=True)

@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
 EDGE = 1e-7
-BINS = 15
+BINS = 15  # of the calibration error (Naeini, Cooper, Hauskrecht 2015), of equal mass as in Nixon et al. 2019
 NEWTON_STEPS = 25
 HALVINGS = 30
 FURTHEST = 1e6  # a longer step, in log-odds, says that scores hardly vary
 TOLERANCE = 1e-6
 
 
-class Bins(NamedTuple):
-    """Equal-mass bins of a probability: the bin of each row, and the number of bins."""
-
-    of_row: np.ndarray
-    number: int
-
-
-def equal_mass_bins(probability: np.ndarray, count: int = BINS) -> Bins:
-    """Return bins that hold about as many rows each; rows with equal probability share one."""
+def equal_mass_bins(probability: np.ndarray) -> np.ndarray:
+    """Return the bin of each row, shape (rows,); bins hold about as many rows each, those of equal probability one."""
     _, of_row, rows = np.unique(probability, return_inverse=True, return_counts=True)
-    return Bins(place_values(rows, count)[of_row], count)
+    return place_values(rows, BINS)[of_row]
 
 
 def place_values(rows: np.ndarray, count: int) -> np.ndarray:
@@ -43,20 +34,6 @@ def row_losses(probability: np.ndarray, churned: np.ndarray) -> dict[str, np.nda
         "log_loss": -(churned * np.log(clipped) + (1 - churned) * np.log1p(-clipped)),
         "brier": (probability - churned) ** 2,
     }
-
-
-def calibration_error(
-    probability: np.ndarray, churned: np.ndarray, bins: Bins, weights: np.ndarray | None = None
-) -> float:
-    """Return the expected calibration error: mean distance of predicted and observed rate over equal-mass bins.
-
-    References
-    ----------
-    Naeini, Cooper, Hauskrecht 2015; equal-mass bins after Nixon et al. 2019.
-    """
-    weight = np.ones(len(churned)) if weights is None else weights
-    gap = np.bincount(bins.of_row, weight * (probability - churned), minlength=bins.number)
-    return float(np.abs(gap).sum() / weight.sum())
 
 
 def without_noise(drawn: np.ndarray, noise: np.ndarray) -> np.ndarray:
@@ -178,11 +155,10 @@ def _judge(at: np.ndarray, x: np.ndarray, y: np.ndarray, weight: np.ndarray) -> 
     return np.where(log_odds >= 0, 1.0, odds) / (1 + odds), (weight * loss).sum(axis=0)
 
 
-def reliability_table(probability: np.ndarray, churned: np.ndarray, bins: Bins) -> list[dict[str, float]]:
-    """Return one row per bin: `rows`, mean `predicted`, `observed` rate."""
-    rows = np.bincount(bins.of_row, minlength=bins.number)
-    predicted = np.bincount(bins.of_row, probability, minlength=bins.number)
-    observed = np.bincount(bins.of_row, churned, minlength=bins.number)
+def reliability_table(probability: np.ndarray, churned: np.ndarray) -> list[dict[str, float]]:
+    """Return one row per equal-mass bin that holds any: `rows`, mean `predicted`, `observed` rate."""
+    of_row = equal_mass_bins(probability)
+    rows, predicted, observed = (np.bincount(of_row, weights) for weights in (None, probability, churned))
     return [
         {"rows": int(n), "predicted": float(p / n), "observed": float(o / n)}
         for n, p, o in zip(rows, predicted, observed, strict=True)

@@ -120,12 +120,8 @@ def table_lines(report: Report) -> list[str]:
     shown = ("auc", "average_precision", "lift_at_10pct", "capture_rate_at_capacity", "log_loss", "calibration_error",
              "calibration_slope")  # fmt: skip
     lines = [f"test: {report.rows:,} rows, {report.positives:,} churned; metric and its interval"]
-    columns = [[model, *(_cell(metrics[name]) for name in shown)] for model, metrics in report.metrics.items()]
+    columns = [[model, *(f"{metrics[name]:.3f}" for name in shown)] for model, metrics in report.metrics.items()]
     widths = [max(map(len, column)) for column in columns]
     for name, *cells in zip(("", *shown), *columns, strict=True):
         lines.append(f"  {name:<25}" + "  ".join(f"{c:<{w}}" for c, w in zip(cells, widths, strict=True)))
     return [line.rstrip() for line in lines]
-
-
-def _cell(found: Estimate) -> str:
-    return f"{found.value:.3f} [{found.low:.3f}, {found.high:.3f}]"

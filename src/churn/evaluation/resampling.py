@@ -17,11 +17,21 @@ BLOCK = 2_000_000  # row weights at a time: 16 MB
 
 
 class Estimate(NamedTuple):
-    """A metric with its interval."""
+    """A metric with its interval.
+
+    Examples
+    --------
+    >>> f"{Estimate(0.8251, 0.81, 0.8432):.2f}"
+    '0.83 [0.81, 0.84]'
+    """
 
     value: float
     low: float
     high: float
+
+    def __format__(self, spec: str) -> str:
+        """Write the metric and its interval, each number as asked for."""
+        return f"{self.value:{spec}} [{self.low:{spec}}, {self.high:{spec}}]"
 
 
 def resampled(

@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from churn.evaluation.figures import new_figure
+from churn.evaluation.figures import BLUE, GREY, RED, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-BLUE, RED, GREY = "#1f6fb2", "#d1495b", "#7a7a7a"
 
 
 def compare_folds(default: Sequence[float], tuned: Sequence[float], is_falling: bool) -> str:

@@ -14,6 +14,7 @@ import pandas as pd
 import shap
 from matplotlib.figure import Figure
 
+from churn.evaluation.figures import BLUE, new_figure
 from churn.explanation.causes import CAUSE_TEXTS
 from churn.explanation.contributions import Contributions
 from churn.explanation.reasons import NOT_KNOWN
@@ -56,9 +57,9 @@ def _in_words(features: pd.DataFrame, catalog: Catalog) -> np.ndarray:
 def plot_causes(by_cause: pd.DataFrame) -> Figure:
     """Return the mean contribution that raises risk, by cause."""
     raised = by_cause.clip(lower=0).mean().sort_values()
-    figure = Figure(figsize=(7.2, 4.6), layout="constrained")
+    figure = new_figure(7.2, 4.6)
     axes = figure.subplots()
-    axes.barh([CAUSE_TEXTS[cause].en for cause in raised.index], raised.to_numpy(), color="#1f6fb2")
+    axes.barh([CAUSE_TEXTS[cause].en for cause in raised.index], raised.to_numpy(), color=BLUE)
     axes.set(title="What raises the risk, by cause", xlabel="mean raising contribution (log-odds)")
     axes.grid(axis="x", alpha=0.25)
     return figure

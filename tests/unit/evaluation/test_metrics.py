@@ -10,7 +10,7 @@ from sklearn.metrics import average_precision_score, brier_score_loss, log_loss,
 from churn.core.settings import MoneySettings
 from churn.evaluation.metrics import NOISE, Measured, find_stretches
 from churn.evaluation.ranking import TopList
-from churn.evaluation.reliability import calibration_error, equal_mass_bins
+from churn.evaluation.reliability import BINS, equal_mass_bins
 
 MONEY = MoneySettings(contact_cost=1, incentive=10, acceptance_alpha=6, acceptance_beta=14, value=200)
 ROWS, DRAWS = 500, 6
@@ -27,6 +27,10 @@ def drawn(request: pytest.FixtureRequest) -> tuple[np.ndarray, np.ndarray, np.nd
     return churned, probability, generator.random(ROWS) < 0.1, generator.integers(0, 4, (ROWS, DRAWS)).astype(float)
 
 
+def _calibration_error(said: np.ndarray, left: np.ndarray, bins: np.ndarray) -> float:
+    return sum(abs(said[bins == n].sum() - left[bins == n].sum()) for n in range(BINS)) / len(said)
+
+
 def test_metrics_under_weights_are_those_of_copied_rows(drawn: tuple[np.ndarray, ...]) -> None:
     churned, probability, is_listed, weights = drawn
     found = Measured(churned, probability, [TopList("x", is_listed)], MONEY).resample(weights)
@@ -39,7 +43,7 @@ def test_metrics_under_weights_are_those_of_copied_rows(drawn: tuple[np.ndarray,
             "average_precision": average_precision_score(left, said),
             "log_loss": log_loss(left, said),
             "brier": brier_score_loss(left, said),
-            "calibration_error": calibration_error(said, left, bins._replace(of_row=bins.of_row[copies])),
+            "calibration_error": _calibration_error(said, left, bins[copies]),
             "mean_predicted": said.mean(),
             "observed_rate": left.mean(),
             "precision_at_x": left[listed].mean(),
@@ -49,15 +53,29 @@ def test_metrics_under_weights_are_those_of_copied_rows(drawn: tuple[np.ndarray,
         assert {name: found[name][draw] for name in expected} == pytest.approx(expected)
 
 
+@pytest.mark.parametrize(
+    ("said", "rows", "left", "expected"),
+    [
+        pytest.param((0.2, 0.8), (10, 10), (2, 8), 0.0, id="every bin keeps its word"),
+        pytest.param((0.2, 0.8), (30, 10), (15, 6), (30 * 0.3 + 10 * 0.2) / 40, id="off by 0.3 and by 0.2"),
+        pytest.param((0.4, 0.6), (10, 10), (6, 4), 0.2, id="gaps of either sign do not cancel"),
+    ],
+)
+def test_the_calibration_error_is_the_mean_gap(said: tuple, rows: tuple, left: tuple, expected: float) -> None:
+    churned = np.concatenate([[1.0] * k + [0.0] * (n - k) for n, k in zip(rows, left, strict=True)])
+    measured = Measured(churned, np.repeat(said, rows), []).measure()
+    assert measured["calibration_error"] == pytest.approx(expected, abs=1e-12)
+
+
 def test_what_chance_does_to_calibration_is_told_of_resamples_and_is_no_metric(drawn: tuple[np.ndarray, ...]) -> None:
     churned, probability, _, weights = drawn
     measured = Measured(churned, probability, [])
     assert NOISE not in measured.measure()
-    of_row, bins = equal_mass_bins(probability)
+    of_row = equal_mass_bins(probability)
 
     def gaps(weight: np.ndarray) -> list[float]:
         rows = list(zip(weight, probability - churned, of_row, strict=True))
-        return [sum(w * gap for w, gap, b in rows if b == n) / weight.sum() for n in range(bins)]
+        return [sum(w * gap for w, gap, b in rows if b == n) / weight.sum() for n in range(BINS)]
 
     as_they_are = gaps(np.ones(ROWS))
     expected = [sum(abs(g - own) for g, own in zip(gaps(w), as_they_are, strict=True)) for w in weights.T]

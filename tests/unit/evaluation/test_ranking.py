@@ -5,55 +5,42 @@ import pandas as pd
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from churn.evaluation.ranking import RankedScore, list_metrics, rank_within_dates, top_lists
+from churn.evaluation.ranking import (
+    auc,
+    average_precision,
+    group_by_score,
+    list_metrics,
+    rank_within_dates,
+    top_lists,
+)
 
 
-def _drawn(seed: int, levels: int | None, rows: int = 300) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Scores (with ties where there are few levels), outcomes, and whole-number weights of which some are zero."""
-    generator = np.random.default_rng(seed)
-    score = generator.normal(size=rows) if levels is None else generator.integers(0, levels, rows) / 7
-    churned = (generator.random(rows) < 0.2 + 0.1 * (score > 0.5)).astype(float)
-    return score, churned, generator.integers(0, 4, rows).astype(float)
+def _areas(score: np.ndarray, churned: np.ndarray) -> tuple[float, float]:
+    left, rows = group_by_score(score, churned)
+    return auc(score, churned), float(average_precision(left, rows))
 
 
 @pytest.mark.parametrize("levels", [None, 50, 5, 2], ids=["no ties", "some ties", "many ties", "two values"])
 @pytest.mark.parametrize("seed", [0, 1])
-class TestAgainstScikitLearn:
-    def test_auc_and_average_precision_without_weights(self, seed: int, levels: int | None) -> None:
-        score, churned, _ = _drawn(seed, levels)
-        ranked = RankedScore(score, churned)
-        assert ranked.auc() == pytest.approx(roc_auc_score(churned, score), abs=1e-12)
-        assert ranked.average_precision() == pytest.approx(average_precision_score(churned, score), abs=1e-12)
-
-    def test_auc_and_average_precision_under_weights(self, seed: int, levels: int | None) -> None:
-        score, churned, weights = _drawn(seed, levels)
-        ranked = RankedScore(score, churned)
-        assert ranked.auc(weights) == pytest.approx(roc_auc_score(churned, score, sample_weight=weights), abs=1e-12)
-        expected = average_precision_score(churned, score, sample_weight=weights)
-        assert ranked.average_precision(weights) == pytest.approx(expected, abs=1e-12)
-
-    def test_a_weight_of_n_counts_as_n_copies(self, seed: int, levels: int | None) -> None:
-        score, churned, weights = _drawn(seed, levels)
-        copies = np.repeat(np.arange(len(score)), weights.astype(int))
-        weighted, copied = RankedScore(score, churned), RankedScore(score[copies], churned[copies])
-        assert weighted.auc(weights) == pytest.approx(copied.auc(), abs=1e-12)
-        assert weighted.average_precision(weights) == pytest.approx(copied.average_precision(), abs=1e-12)
+def test_auc_and_average_precision_are_those_of_scikit_learn(seed: int, levels: int | None) -> None:
+    generator = np.random.default_rng(seed)
+    score = generator.normal(size=300) if levels is None else generator.integers(0, levels, 300) / 7
+    churned = (generator.random(300) < 0.2 + 0.1 * (score > 0.5)).astype(float)
+    expected = roc_auc_score(churned, score), average_precision_score(churned, score)
+    assert _areas(score, churned) == pytest.approx(expected, abs=1e-12)
 
 
 def test_all_scores_equal_is_chance() -> None:
-    ranked = RankedScore(np.full(6, 0.3), np.array([1.0, 0, 0, 1, 0, 0]))
-    assert ranked.auc() == 0.5
-    assert ranked.average_precision() == pytest.approx(2 / 6)
+    assert _areas(np.full(6, 0.3), np.array([1.0, 0, 0, 1, 0, 0])) == pytest.approx((0.5, 2 / 6))
 
 
 @pytest.mark.parametrize("churned", [np.zeros(3), np.ones(3)], ids=["nobody left", "everybody left"])
 def test_one_class_has_no_auc(churned: np.ndarray) -> None:
-    assert np.isnan(RankedScore(np.array([0.1, 0.2, 0.3]), churned).auc())
+    assert np.isnan(auc(np.array([0.1, 0.2, 0.3]), churned))
 
 
-def test_weights_that_draw_no_leaver_give_no_average_precision() -> None:
-    ranked = RankedScore(np.array([0.1, 0.9]), np.array([0.0, 1.0]))
-    assert np.isnan(ranked.average_precision(np.array([1.0, 0.0])))
+def test_without_a_leaver_there_is_no_average_precision() -> None:
+    assert np.isnan(average_precision(np.array([0.0, 0.0]), np.array([1.0, 0.0])))
 
 
 def _rows(ids: list[str], dates: list[str], churned: list[int] | None = None) -> pd.DataFrame:
