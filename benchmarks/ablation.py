@@ -24,7 +24,7 @@ from churn.core.settings import ChurnSettings
 from churn.evaluation.ranking import area_under_roc, auc, average_precision, group_by_score
 from churn.features.catalog import Catalog
 from churn.integrations.frames import read_matrix
-from churn.integrations.layers import source_folder
+from churn.integrations.layers import source_folder, truth_folder
 from churn.modeling.experiment import build_folds
 from churn.modeling.fit import TARGET, fit_bundle
 from churn.simulation.answers import read_truth
@@ -83,7 +83,7 @@ def _areas(rows: pd.DataFrame) -> tuple[float, float]:
 
 def captured_share(rows: pd.DataFrame, settings: ChurnSettings) -> float:
     """Return the model's AUC above chance against the oracle's, over all outcomes that could have been."""
-    folder, tables = settings.paths.data / f"{settings.source.name}_truth", source_folder(settings, "raw")
+    folder, tables = truth_folder(settings), source_folder(settings, "raw")
     truths = [
         read_truth(folder, tables, day.date(), settings.windows.horizon_days).assign(as_of_date=day)
         for day in sorted(rows["as_of_date"].unique())

@@ -22,7 +22,7 @@ from lightgbm import LGBMRegressor
 
 from churn.evaluation.ranking import auc
 from churn.integrations.frames import read_matrix
-from churn.integrations.layers import source_folder
+from churn.integrations.layers import source_folder, truth_folder
 from churn.modeling.encoding import build_pipeline
 from churn.simulation.answers import read_truth
 from churn.simulation.settings import SimulateSettings
@@ -47,7 +47,7 @@ def readable_share(settings: SimulateSettings) -> float:
     them, what the model lacks below it is lost in the chance of outcomes.
     """
     matrix, catalog = read_matrix(ensure_dataset(settings))
-    folder, tables = settings.paths.data / f"{settings.source.name}_truth", source_folder(settings, "raw")
+    folder, tables = truth_folder(settings), source_folder(settings, "raw")
     kinds = {name: [f.name for f in catalog.features if f.kind == name] for name in ("number", "category")}
     rows = []
     for as_of, of_date in matrix.groupby("as_of_date"):

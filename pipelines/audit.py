@@ -13,7 +13,7 @@ from churn.auditing.differences import COLUMNS
 from churn.core.errors import ConfigRefused
 from churn.core.settings import ChurnSettings
 from churn.integrations.alarms import Alarms, raise_alarms
-from churn.integrations.audits import record_verdict
+from churn.integrations.audits import record_audit
 from churn.integrations.engine import Engine
 from churn.integrations.findings import Findings, describe_shift
 from churn.integrations.flat_audits import audit_flat
@@ -53,7 +53,7 @@ def run(settings: ChurnSettings) -> StageResult:
         path = findings.write(_run_folder(settings))
         tracker.table(findings.to_plain(), "audit.json")
         tracker.metrics(findings.metrics())
-        record_verdict(tracker, key, findings.verdict)
+        record_audit(tracker, key, findings.verdict)
         for note in findings.notes:
             log.info("audit: %s", note)
         if findings.verdict == "failed":

@@ -17,7 +17,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from churn.core.errors import ConfigRefused
+from churn.core.errors import ConfigRefused, first_line
 from churn.core.settings import ChurnSettings
 from churn.core.strict import build_settings
 from churn.core.suggestions import did_you_mean
@@ -47,7 +47,7 @@ def settings_from(config: DictConfig, kind: type[S], problems: tuple[str, ...] =
     try:
         values = OmegaConf.to_container(config, resolve=True, throw_on_missing=False)
     except OmegaConfBaseException as error:
-        raise ConfigRefused([*problems, str(error).splitlines()[0]]) from error
+        raise ConfigRefused([*problems, first_line(error)]) from error
     assert isinstance(values, dict)  # noqa: S101 - a primary config is a mapping
     return build_settings(kind, {str(key): value for key, value in values.items()}, problems)
 

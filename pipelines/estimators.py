@@ -7,7 +7,7 @@ from typing import Any
 
 import hydra
 
-from churn.core.errors import ConfigRefused
+from churn.core.errors import ConfigRefused, first_line
 from churn.core.settings import ChurnSettings, ModelSettings
 from churn.core.suggestions import did_you_mean
 from churn.modeling.fit import Candidate
@@ -41,7 +41,7 @@ def _problems(key: str, estimator: dict[str, Any]) -> list[str]:
     try:
         known = _parameters(hydra.utils.get_class(target))
     except Exception as error:  # noqa: BLE001 - importing what is named may fail in any way
-        return [f"{key}._target_: no class '{target}' ({str(error).splitlines()[0]})"]
+        return [f"{key}._target_: no class '{target}' ({first_line(error)})"]
     unknown = [name for name in estimator if not name.startswith("_") and name not in known]
     problems = [f"{key}.{name}: not a parameter of {target}{did_you_mean(name, known)}" for name in unknown]
     for name, value in estimator.items():  # an estimator may be made of others
@@ -65,5 +65,5 @@ def _refused_values(key: str, estimator: Any) -> list[str]:
     try:
         estimator._validate_params()
     except ValueError as error:
-        return [f"{key}: {str(error).splitlines()[0]}"]
+        return [f"{key}: {first_line(error)}"]
     return []

@@ -7,7 +7,7 @@ from datetime import date
 
 from churn.core.settings import ChurnSettings
 from churn.evaluation.oracle import compare_with_truth, plot_truth
-from churn.integrations.layers import source_folder
+from churn.integrations.layers import source_folder, truth_folder
 from churn.integrations.publication import read_published
 from churn.integrations.results import StageResult
 from churn.integrations.tracking import stage_run
@@ -23,8 +23,8 @@ def run(settings: ChurnSettings) -> StageResult:
     scores, entry = read_published(source_folder(settings, "lists"), str(settings.scoring.as_of), "scores")
     as_of = date.fromisoformat(scores["as_of_date"].iloc[0])
     with stage_run("oracle", settings, builds_on=entry["run_id"]) as tracker:
-        folder, tables = settings.paths.data / f"{settings.source.name}_truth", source_folder(settings, "raw")
-        truth = read_truth(folder, tables, as_of, settings.windows.horizon_days)
+        raw, horizon_days = source_folder(settings, "raw"), settings.windows.horizon_days
+        truth = read_truth(truth_folder(settings), raw, as_of, horizon_days)
         rows = scores.merge(truth, on="customer_id", how="inner")
         report = compare_with_truth(rows)
         tracker.metrics(report.metrics)

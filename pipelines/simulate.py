@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from churn.integrations.layers import source_folder
+from churn.integrations.layers import source_folder, truth_folder
 from churn.integrations.results import StageResult
 from churn.simulation.company import simulate_company
 from churn.simulation.settings import SimulateSettings
@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 def run(settings: SimulateSettings) -> StageResult:
     """Write the tables under the source's `raw` folder and the truth in a folder apart."""
     result = StageResult()
-    folder, truth = source_folder(settings, "raw"), settings.paths.data / f"{settings.source.name}_truth"
+    folder, truth = source_folder(settings, "raw"), truth_folder(settings)
     with result.timed("simulate"):
         summary = simulate_company(settings.simulation, folder, truth)
     for kind, count in summary.dirt.items():

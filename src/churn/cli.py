@@ -76,7 +76,7 @@ def _with_as_of(words: Sequence[str]) -> list[str]:
             waiting = True
         else:
             out.append(word)
-    return out
+    return [*out, "scoring.as_of="] if waiting else out
 
 
 def _guarded(command: Callable[[Sequence[str]], int], words: Sequence[str]) -> int:

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from mlflow import MlflowClient
 
-from churn.integrations.audits import record_verdict
+from churn.integrations.audits import record_audit
 from churn.integrations.mlflow_store import connect
 from churn.integrations.tracking import stage_run
 from tests.pipelines.demo import IGNORED, QUICK, Demo, Outcome, run_churn
@@ -67,7 +67,7 @@ def _vouch(demo: Demo, client: MlflowClient, version: str) -> str:
     run_id = str(client.get_model_version(NAME, version).run_id)
     settings = demo.settings()
     with stage_run("audit", settings) as tracker:
-        record_verdict(tracker, client.get_run(run_id).data.tags["data_fingerprint"], "passed")
+        record_audit(tracker, client.get_run(run_id).data.tags["data_fingerprint"], "passed")
     client.set_tag(run_id, "git.is_clean", "true")
     return run_id
 

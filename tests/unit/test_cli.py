@@ -70,6 +70,10 @@ class TestStages:
         cli.main(["score", "experiment=telco", *words, "policy.capacity=5"])
         assert given[0][1] == ["experiment=telco", "scoring.as_of=2024-06-30", "policy.capacity=5"]
 
+    def test_as_of_without_a_date_is_no_date(self, given: list[tuple[str, list[str]]]) -> None:
+        cli.main(["audit", "experiment=telco", "--as-of"])
+        assert given[0][1] == ["experiment=telco", "scoring.as_of="]
+
 
 SLOW_TO_LOAD = ("sklearn", "lightgbm", "mlflow", "shap", "ibis", "pandas")
 

@@ -8,8 +8,7 @@ import pandas as pd
 COLUMNS = ["check", "as_of_date", "feature", "customer_id", "value", "other_value"]
 COHORT = "(cohort)"
 ABSENT = "(no such column)"
-"""Sums of the same numbers in another order differ in their last digits, and in nothing else."""
-TOLERANCE = 1e-9
+TOLERANCE = 1e-9  # sums of the same numbers in another order differ in their last digits, and in nothing else
 
 
 def find_differences(normal: pd.DataFrame, other: pd.DataFrame, check: str) -> pd.DataFrame:

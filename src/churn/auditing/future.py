@@ -17,7 +17,7 @@ from churn.auditing.known import is_known, later_times, midnight
 from churn.core.contract import CONTRACT, DELAY, Column, TableContract
 
 MICROSECOND = timedelta(microseconds=1)
-"""When an invented fact happens, from the instant, and when it is known: at the edge, soon, in the outcome, or late."""
+# When an invented fact happens, from the instant, and when it is known: at the edge, soon, in the outcome, or late.
 PATTERNS = (
     (timedelta(), timedelta()),
     (timedelta(days=1, hours=12), timedelta(days=1, hours=12)),

@@ -14,14 +14,14 @@ import ibis.expr.types as ir
 
 from churn.core.contract import CONTRACT, DELAY
 
-"""Values that arrive with a timestamp of their own and are unknown before it."""
+# Values that arrive with a timestamp of their own and are unknown before it.
 COMPANIONS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "subscriptions": {"ended_at": ("end_reason",)},
     "tickets": {"csat_at": ("csat",)},
     "interventions": {"outcome_at": ("outcome",)},
     "obligations": {"met_at": ("score",)},
 }
-"""Timestamps that are planned: known with their row, wherever they lie."""
+# Timestamps that are planned: known with their row, wherever they lie.
 PLANNED: Mapping[str, tuple[str, ...]] = {
     "subscriptions": ("trial_ends_at", "discount_ends_at"),
     "payments": ("card_expires_at",),

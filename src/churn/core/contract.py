@@ -14,6 +14,7 @@ from typing import Literal
 
 Kind = Literal["id", "time", "day", "text", "number"]
 DELAY = "known_delay_us"
+KEY = ("customer_id", "as_of_date")  # the grain of snapshots, and of all that stands beside them
 LARGEST = 1e15  # what a number may be where the contract states no bound
 
 

@@ -160,10 +160,6 @@ class PathSettings(StrictSettings):
     models: StatedPath
     real: StatedPath
 
-    def layer(self, source: str, layer: str) -> Path:
-        """Return the folder of one layer (`staged`, `datasets`, `lists`) of a source."""
-        return self.data / source / layer
-
 
 class AuditSettings(StrictSettings):
     """How much is built again to prove that nothing looks ahead, and what raises the alarm."""

@@ -41,20 +41,23 @@ class EventTypeSettings(WordedSettings):
     value_ja: str | None = None
 
     @property
-    def direction(self) -> Literal[-1, 0, 1]:
+    def direction(self) -> int:
         """Return 1, -1 or 0 for raises, lowers, either."""
-        is_use = self.cause in (None, "low_engagement")
-        effect = self.effect or ("lowers" if is_use else "either")
-        return 1 if effect == "raises" else -1 if effect == "lowers" else 0
+        return {"raises": 1, "lowers": -1, "either": 0}[self.effect or self.usual_effect]
+
+    @property
+    def usual_effect(self) -> Literal["lowers", "either"]:
+        """What holds where no effect is stated."""
+        return "lowers" if self.cause in (None, "low_engagement") else "either"
 
 
 class TicketCategorySettings(EventTypeSettings):
     """A category of tickets, worded as event types are; without a stated effect, more of it may do either."""
 
     @property
-    def direction(self) -> Literal[-1, 0, 1]:
-        """Return 1, -1 or 0 for raises, lowers, either."""
-        return 1 if self.effect == "raises" else -1 if self.effect == "lowers" else 0
+    def usual_effect(self) -> Literal["either"]:
+        """What holds where no effect is stated."""
+        return "either"
 
 
 class AttributeSettings(WordedSettings):
@@ -168,6 +171,11 @@ class SourceSettings(StrictSettings):
         if self.kind == "tables" and self.mrr_column is not None:
             raise ValueError("mrr_column is for flat sources; of tables, 'subscriptions' says it in its column 'mrr'")
         return self
+
+    @property
+    def people(self) -> str:
+        """Name of the table that every customer is in: `matrix` of a flat source."""
+        return "matrix" if self.kind == "flat" else "customers"
 
     def attribute(self, name: str) -> AttributeSettings:
         """Return the attribute's settings, with a bare role spelt out."""

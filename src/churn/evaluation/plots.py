@@ -16,8 +16,8 @@ from churn.evaluation.reliability import reliability_table
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+# How models are drawn: the first one broad, so that it shows beneath another that has the same curve.
 LINES = tuple({"color": colour, "lw": 1.5 if number else 3.0} for number, colour in enumerate(COLOURS))
-"""How models are drawn: the first one broad, so that it shows beneath another that has the same curve."""
 POINTS = 2000
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ibis.expr.types as ir
 
-from churn.core.contract import DELAY
+from churn.core.contract import DELAY, KEY
 from churn.core.windows import days_after_expression, days_before_expression, days_between, first_visible_date
-from churn.features.family import KEY, FamilyTable, FeatureInputs, join_beside
+from churn.features.family import FamilyTable, FeatureInputs, join_beside
 from churn.features.words import describe
 
 FAMILY = "quality"

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import ibis.expr.types as ir
 
+from churn.core.contract import KEY
 from churn.core.source import SourceSettings
-from churn.features.family import KEY
 from churn.features.profile import customers_as_of
 
 BESIDE = ("segment", "protected")

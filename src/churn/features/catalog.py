@@ -70,7 +70,7 @@ class Feature:
     part_of: str | None = None
     ceiling: float | None = None
     reads_days: int | None = None
-    direction: Literal[-1, 0, 1] = 0
+    direction: int = 0
 
 
 class Catalog:

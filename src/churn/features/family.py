@@ -9,13 +9,11 @@ from typing import Any
 
 import ibis.expr.types as ir
 
-from churn.core.contract import DELAY
+from churn.core.contract import DELAY, KEY
 from churn.core.problem import FeatureSettings
 from churn.core.source import SourceSettings
 from churn.core.windows import days_before_expression, days_between, first_visible_date
 from churn.features.catalog import Feature
-
-KEY = ("customer_id", "as_of_date")
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,16 @@ from typing import Any
 import ibis
 import ibis.expr.types as ir
 
-from churn.features.family import KEY, FamilyTable, FeatureInputs, days_since_last, facts_as_of, is_within
+from churn.core.contract import KEY
+from churn.features.family import FamilyTable, FeatureInputs, days_since_last, facts_as_of, is_within
 from churn.features.measures import Value, aggregate_measures, on_date, over_windows
 
 FAMILY, TABLE = "feedback", "responses"
-SURVEYS = ("nps", "csat", "ces")
-"""The reason given on leaving (`cancellation`) is never a feature: it exists because they left."""
+SURVEYS = (
+    "nps",
+    "csat",
+    "ces",
+)  # a reason given on leaving (`cancellation`) is no feature: it exists because they left
 
 
 def build_feedback(inputs: FeatureInputs) -> FamilyTable:

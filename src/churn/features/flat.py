@@ -5,6 +5,7 @@ from __future__ import annotations
 import ibis
 import ibis.expr.types as ir
 
+from churn.core.contract import KEY
 from churn.core.source import SourceSettings
 from churn.features.catalog import Catalog
 from churn.features.words import describe_attribute
@@ -20,8 +21,7 @@ def flat_labels(flat: ir.Table) -> ir.Table:
     """Return the labels of a flat table; a missing `churned` is an outcome not known yet."""
     churned = flat.churned == 1 if "churned" in flat.columns else ibis.null("boolean")
     return flat.select(
-        "customer_id",
-        "as_of_date",
+        *KEY,
         churned=churned,
         churn_kind=ibis.null("string"),
         label_end_date=ibis.null("date"),

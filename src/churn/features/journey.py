@@ -8,8 +8,9 @@ from typing import Any
 import ibis
 import ibis.expr.types as ir
 
+from churn.core.contract import KEY
 from churn.core.windows import days_between
-from churn.features.family import KEY, FamilyTable, FeatureInputs, days_since_last
+from churn.features.family import FamilyTable, FeatureInputs, days_since_last
 from churn.features.measures import Value, aggregate_measures, computable, on_date
 from churn.features.subscription import terms_as_of
 

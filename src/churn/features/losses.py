@@ -11,9 +11,9 @@ from typing import Any
 import ibis
 import ibis.expr.types as ir
 
-from churn.core.contract import DELAY
+from churn.core.contract import DELAY, KEY
 from churn.core.windows import days_before_expression, first_visible_date
-from churn.features.family import KEY, FamilyTable, FeatureInputs
+from churn.features.family import FamilyTable, FeatureInputs
 from churn.features.profile import customers_as_of
 from churn.features.words import describe
 

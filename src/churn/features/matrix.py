@@ -10,14 +10,14 @@ from typing import NamedTuple
 import ibis
 import ibis.expr.types as ir
 
-from churn.core.contract import DELAY
+from churn.core.contract import DELAY, KEY
 from churn.core.errors import DataRefused
 from churn.core.problem import FeatureSettings
 from churn.core.windows import first_visible_date
 from churn.features.beginnings import hide_unrecorded
 from churn.features.catalog import Catalog, Feature
 from churn.features.engagement import build_engagement
-from churn.features.family import KEY, FamilyTable, FeatureInputs, JoinedFamilies, join_beside, join_families
+from churn.features.family import FamilyTable, FeatureInputs, JoinedFamilies, join_beside, join_families
 from churn.features.feedback import build_feedback
 from churn.features.groups import build_in_groups, customer_groups
 from churn.features.journey import build_journey

@@ -8,8 +8,9 @@ from typing import Any, Literal
 
 import ibis.expr.types as ir
 
+from churn.core.contract import KEY
 from churn.features.catalog import Feature
-from churn.features.family import KEY, FamilyTable, FeatureInputs
+from churn.features.family import FamilyTable, FeatureInputs
 from churn.features.words import describe
 
 Value = Callable[[ir.Table], Any]

@@ -8,8 +8,9 @@ from typing import Any
 import ibis
 import ibis.expr.types as ir
 
+from churn.core.contract import KEY
 from churn.core.windows import days_after_expression, days_between
-from churn.features.family import KEY, FamilyTable, FeatureInputs, days_since_last, facts_as_of, is_within
+from churn.features.family import FamilyTable, FeatureInputs, days_since_last, facts_as_of, is_within
 from churn.features.measures import Value, aggregate_measures, computable, on_date, over_windows
 
 FAMILY, TABLE = "obligations", "obligations"

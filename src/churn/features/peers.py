@@ -13,8 +13,9 @@ from typing import Any
 import ibis
 import ibis.expr.types as ir
 
+from churn.core.contract import KEY
 from churn.features.catalog import Feature, parse_name
-from churn.features.family import KEY, FamilyTable, FeatureInputs, join_beside, join_families
+from churn.features.family import FamilyTable, FeatureInputs, join_beside, join_families
 from churn.features.profile import customers_as_of
 from churn.features.words import describe
 

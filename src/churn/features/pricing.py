@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from functools import partial
 
-from churn.features.family import KEY, FamilyTable, FeatureInputs, join_beside
+from churn.core.contract import KEY
+from churn.features.family import FamilyTable, FeatureInputs, join_beside
 from churn.features.measures import Value, computable, on_date, over_windows, select_measures
 from churn.features.profile import customers_as_of
 

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 import ibis
 import ibis.expr.types as ir
 
+from churn.core.contract import KEY
 from churn.core.errors import ConfigRefused
 from churn.core.windows import days_between
-from churn.features.family import KEY, FamilyTable, FeatureInputs
+from churn.features.family import FamilyTable, FeatureInputs
 from churn.features.words import describe, describe_attribute
 
 FAMILY, TABLE = "profile", "customers"

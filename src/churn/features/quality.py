@@ -11,10 +11,10 @@ from typing import Any
 import ibis
 import ibis.expr.types as ir
 
-from churn.core.contract import DELAY
+from churn.core.contract import DELAY, KEY
 from churn.core.windows import days_between, first_visible_date, hours_between
 from churn.features.aftermath import build_use_around
-from churn.features.family import KEY, FamilyTable, FeatureInputs, days_since_last, is_within, join_beside
+from churn.features.family import FamilyTable, FeatureInputs, days_since_last, is_within, join_beside
 from churn.features.measures import Measure, Value, aggregate_measures
 from churn.features.words import describe
 

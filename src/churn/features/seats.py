@@ -6,8 +6,9 @@ from typing import Any
 
 import ibis.expr.types as ir
 
+from churn.core.contract import KEY
 from churn.core.windows import days_before_expression
-from churn.features.family import KEY, FamilyTable, FeatureInputs
+from churn.features.family import FamilyTable, FeatureInputs
 from churn.features.measures import Value, aggregate_measures, over_windows
 from churn.features.segments import plan_segments
 from churn.features.window_sums import mark_days, place_days

@@ -8,9 +8,9 @@ from typing import Any
 import ibis
 import ibis.expr.types as ir
 
-from churn.core.contract import DELAY
+from churn.core.contract import DELAY, KEY
 from churn.core.windows import days_between, first_visible_date, next_anniversary
-from churn.features.family import KEY, FamilyTable, FeatureInputs
+from churn.features.family import FamilyTable, FeatureInputs
 from churn.features.measures import Value, computable, on_date, select_measures
 
 FAMILY, TABLE = "subscription", "subscriptions"

@@ -9,7 +9,8 @@ from __future__ import annotations
 import ibis
 import ibis.expr.types as ir
 
-from churn.features.family import KEY, FamilyTable, FeatureInputs, facts_as_of, is_within
+from churn.core.contract import KEY
+from churn.features.family import FamilyTable, FeatureInputs, facts_as_of, is_within
 from churn.features.feedback import SURVEYS
 from churn.features.words import describe
 

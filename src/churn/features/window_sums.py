@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import ibis
 import ibis.expr.types as ir
 
-from churn.core.contract import DELAY
+from churn.core.contract import DELAY, KEY
 from churn.core.windows import EPOCH, days_between, first_visible_date, is_within_days
 from churn.features.segments import Lookback, SegmentPlan
 from churn.features.sums import exact_value, sum_facts
@@ -64,7 +64,7 @@ def sum_segments(
     seen = parts.join(plan.membership(), "segment_id")
     seen = seen.filter(seen.seen_from <= seen.as_of_date)
     seen = seen.mutate(**{pair: _weight(seen, looks) for pair, looks in pairs.items()})
-    summed = seen.group_by("customer_id", "as_of_date").agg(
+    summed = seen.group_by(*KEY).agg(
         **{f"{pair}__{name}": (seen[name] * seen[pair]).sum() for pair in pairs for name in counts},
         **{f"{look.name}__{name}": (seen[name] * seen[look.name]).sum() for look in plan.lookbacks for name in values},
         **{name: seen[name].max() for name in lasts},

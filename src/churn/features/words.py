@@ -17,12 +17,19 @@ from churn.features.catalog import Feature
 CATALOG_FILE = "catalog.yaml"
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast where the library was built with it
 TEXTS = ("en", "ja", "reason_en", "reason_ja")
-EFFECTS: Mapping[str | None, Literal[-1, 0, 1]] = {"raises": 1, "lowers": -1, None: 0}
+EFFECTS: Mapping[str | None, int] = {
+    "raises": 1,
+    "lowers": -1,
+    None: 0,
+    "same": 1,
+    "opposite": -1,
+}  # of kinds: as theirs
+# The family of each section of kinds, and the cause of a kind for which the company names none.
 SECTIONS: Mapping[str, tuple[str, str]] = {
     "event_type": ("engagement", "low_engagement"),
     "ticket_category": ("support", "poor_support"),
 }
-"""The family of each section of kinds, and the cause of a kind for which the company names none."""
+VALUE_OF: Mapping[str, str] = {"en": "value of {}", "ja": "{}の値"}  # where a source does not say what is measured
 
 
 @cache
@@ -94,10 +101,7 @@ def describe_kind(
     for key in ("topic", "value_of", "prior_of", "part_of"):
         if key in entry:
             filled[key] = entry[key].replace("<type>", slug)
-    effects: Mapping[str | None, Literal[-1, 0, 1]] = {
-        "same": words.direction, "opposite": EFFECTS[_OPPOSITE[words.direction]], None: 0,
-    }  # fmt: skip
-    direction = effects[entry.get("effect")]
+    direction = words.direction * EFFECTS[entry.get("effect")]
     return _feature(family, name.replace("<type>", slug), filled, words.cause or usual_cause, direction, days, reach)
 
 
@@ -140,10 +144,6 @@ def slugs_of(kinds: Sequence[str], taken: Collection[str], setting: str, table: 
     return slugs
 
 
-VALUE_OF: Mapping[str, str] = {"en": "value of {}", "ja": "{}の値"}  # where a source does not say what is measured
-_OPPOSITE: Mapping[int, str | None] = {1: "lowers", -1: "raises", 0: None}
-
-
 def _labelled(template: str, **words: str) -> str:
     for name, text in words.items():
         template = template.replace(f"{{{name}}}", text)
@@ -152,7 +152,7 @@ def _labelled(template: str, **words: str) -> str:
 
 
 def _feature(
-    family: str, name: str, words: Mapping[str, Any], cause: str, direction: Literal[-1, 0, 1],
+    family: str, name: str, words: Mapping[str, Any], cause: str, direction: int,
     days: int | None, reach: int | None,
 ) -> Feature:  # fmt: skip
     suffix = f"_{days}d" if days is not None else ""

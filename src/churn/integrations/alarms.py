@@ -10,6 +10,7 @@ import ibis.expr.types as ir
 import pandas as pd
 
 from churn.auditing.around import FUTURE, PAST, count_around
+from churn.core.contract import KEY
 from churn.core.errors import DataRefused
 from churn.core.problem import WindowSettings
 from churn.core.settings import ChurnSettings
@@ -31,8 +32,6 @@ from churn.modeling.shift import ShiftTest, run_shift_test
 from churn.snapshots.coverage import measure_coverage
 from churn.snapshots.grid import grid_table
 from churn.snapshots.labels import build_labels
-
-KEY = ["customer_id", "as_of_date"]
 
 
 @dataclass(frozen=True)
@@ -98,11 +97,11 @@ class _Labels:
         label = self.settings.label
         grid = grid_table(self.grid, windows, label)
         labels = build_labels(self.tables, self.normal.snapshots, grid, label, self.end)
-        return to_frame(labels).set_index(KEY)["churned"]
+        return to_frame(labels).set_index(list(KEY))["churned"]
 
     def rows(self, windows: WindowSettings) -> pd.DataFrame:
         """Return the labelled rows."""
-        frame = self.normal.features.join(self.outcomes(windows), on=KEY)
+        frame = self.normal.features.join(self.outcomes(windows), on=list(KEY))
         labelled = frame[frame["churned"].notna()].reset_index(drop=True)
         return labelled.assign(churned=labelled["churned"].astype(int))
 
@@ -139,7 +138,7 @@ def _shift(
     farther = windows.model_copy(
         update={"lead_days": windows.lead_days + days, "embargo_days": windows.embargo_days + days}
     )
-    both = rows.join(labels.outcomes(farther).rename("shifted"), on=KEY)
+    both = rows.join(labels.outcomes(farther).rename("shifted"), on=list(KEY))
     settled = both[both["shifted"].notna() | (both["churned"] == 1)].reset_index(drop=True)
     shifted = settled.pop("shifted")
     try:

@@ -8,11 +8,11 @@ from churn.core.settings import ChurnSettings
 from churn.integrations.mlflow_store import connect, store_errors
 from churn.integrations.tracker import Tracker
 
-Verdict = Literal["passed", "failed"]
+AuditVerdict = Literal["passed", "failed"]
 VERDICT_TAG, FINGERPRINT_TAG = "audit.verdict", "data_fingerprint"
 
 
-def record_verdict(tracker: Tracker, fingerprint: str, verdict: Verdict) -> None:
+def record_audit(tracker: Tracker, fingerprint: str, verdict: AuditVerdict) -> None:
     """Tag the open run with what the audit of a data set found.
 
     Parameters
@@ -24,7 +24,7 @@ def record_verdict(tracker: Tracker, fingerprint: str, verdict: Verdict) -> None
     tracker.tag(**{FINGERPRINT_TAG: fingerprint, VERDICT_TAG: verdict})
 
 
-def find_audit(settings: ChurnSettings, fingerprint: str) -> Verdict | None:
+def find_audit(settings: ChurnSettings, fingerprint: str) -> AuditVerdict | None:
     """Return the verdict of the newest audit of a data set, or None where there has been none.
 
     Parameters
@@ -40,5 +40,5 @@ def find_audit(settings: ChurnSettings, fingerprint: str) -> Verdict | None:
             max_results=1,
             order_by=["attributes.start_time DESC"],
         )
-    verdicts: dict[str, Verdict] = {"passed": "passed", "failed": "failed"}
+    verdicts: dict[str, AuditVerdict] = {"passed": "passed", "failed": "failed"}
     return verdicts.get(found[0].data.tags[VERDICT_TAG]) if found else None

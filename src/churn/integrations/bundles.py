@@ -10,7 +10,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from churn.core.errors import DependencyDown
+from churn.core.errors import DependencyDown, first_line
 from churn.features.catalog import Catalog
 from churn.integrations.store import sha256_of, write_json
 from churn.modeling.bundle import Bundle
@@ -97,7 +97,7 @@ def read_bundle(folder: Path, checksum: str) -> Bundle:
         pipeline = skops.load(folder / MODEL_FILE, trusted=TRUSTED)
     except Exception as error:
         raise DependencyDown(
-            f"the model file holds types we do not trust or this version cannot read: {str(error).splitlines()[0]}; "
+            f"the model file holds types we do not trust or this version cannot read: {first_line(error)}; "
             "train again, or roll back to a former version"
         ) from error
     return Bundle(

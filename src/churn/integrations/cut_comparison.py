@@ -18,8 +18,7 @@ from churn.staging.typing import HAPPENED
 CHECK = "source without the future"
 ROW = "(row)"
 WHOLE, CUT = "whole_", "cut_"
-LABEL = "churned"
-"""Of a ready table: it lies after its date, and nothing else may."""
+LABEL = "churned"  # of a ready table: it lies after its date, and nothing else may
 
 
 @dataclass(frozen=True)

@@ -243,8 +243,7 @@ def customers_not_to_contact(engine: Engine, staged: Layer, settings: ChurnSetti
     An attribute of role `no_contact` is 1 in any of the customer's versions.
     """
     flags = settings.source.attributes_of("no_contact")
-    name = "matrix" if settings.source.kind == "flat" else "customers"
-    rows = open_tables(engine, staged)[name]
+    rows = open_tables(engine, staged)[settings.source.people]
     there = [rows[flag] == 1 for flag in flags if flag in rows.columns]
     return rows.filter(ibis.or_(*there)).select("customer_id").distinct() if there else None
 

@@ -6,7 +6,6 @@ import csv
 import io
 import json
 import math
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -14,7 +13,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from churn.core.settings import Language
-from churn.integrations.store import output_errors
+from churn.integrations.store import new_file, output_errors
 
 Format = Literal["table", "csv", "json", "xlsx"]
 DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n")
@@ -57,13 +56,8 @@ def write_file(content: bytes, path: Path) -> None:
         if path.exists() and not (path.is_file() or path.is_dir()):
             path.write_bytes(content)
             return
-        target = path.resolve()
-        temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-        try:
+        with new_file(path.resolve()) as temporary:
             temporary.write_bytes(content)
-            temporary.replace(target)
-        finally:
-            temporary.unlink(missing_ok=True)
 
 
 def print_table(rows: pd.DataFrame, language: Language, currency: str) -> None:

@@ -13,7 +13,7 @@ import pandas as pd
 from churn.auditing.differences import summarise_differences
 from churn.core.errors import ChurnError, DataRefused
 from churn.core.settings import AuditSettings
-from churn.integrations.audits import Verdict
+from churn.integrations.audits import AuditVerdict
 from churn.integrations.store import output_errors
 from churn.modeling.foresight import Suspect
 from churn.modeling.shift import ShiftTest
@@ -33,7 +33,7 @@ class Findings:
     limits: AuditSettings
 
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> AuditVerdict:
         """Whether the data set may be trusted with a promotion."""
         return "failed" if len(self.differences) or self.suspects or self.is_collapse else "passed"
 

@@ -89,7 +89,7 @@ def _refuse_unknown(settings: ChurnSettings, customer_ids: Sequence[str]) -> Non
     lists, staged = source_folder(settings, "lists"), kept_layers(settings)
     if not staged:
         return
-    people = "matrix" if settings.source.kind == "flat" else "customers"
+    people = settings.source.people
     held = [pd.read_parquet(layer.path(people), columns=["customer_id"]) for layer in staged]
     held += [read_published(lists, day, "scores")[0] for day in published_dates(lists)]
     known = {customer_id for rows in held for customer_id in rows["customer_id"]}

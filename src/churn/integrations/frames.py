@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from churn.core.contract import KEY
 from churn.features.catalog import Catalog
 from churn.integrations.layers import ATTRIBUTES, Layer
 from churn.integrations.streams import open_parts
@@ -55,19 +56,14 @@ def read_labelled(path: Path, catalog: Catalog) -> pd.DataFrame:
 
 def read_attributes(dataset: Layer, rows: pd.DataFrame) -> pd.DataFrame:
     """Return what the rows are sliced by and no model sees: one column per attribute, in the order of the rows."""
-    keys = rows[["customer_id", "as_of_date"]]
+    keys = rows[list(KEY)]
     path = dataset.path(ATTRIBUTES)
     if not path.is_file():
         return pd.DataFrame(index=rows.index)
     dates = sorted(keys["as_of_date"].dt.date.unique())
     attributes = as_frame(open_parts(path).to_table(filter=pc.field("as_of_date").isin(dates)))
-    beside = keys.merge(attributes, on=["customer_id", "as_of_date"], how="left", validate="many_to_one")
+    beside = keys.merge(attributes, on=list(KEY), how="left", validate="many_to_one")
     return beside.drop(columns=list(keys.columns)).set_index(rows.index)
-
-
-def read_frame(path: Path) -> pd.DataFrame:
-    """Return a Parquet file as a frame with `as_of_date` as a timestamp."""
-    return as_frame(pq.read_table(path))
 
 
 def to_frame(table: ir.Table) -> pd.DataFrame:

@@ -21,7 +21,7 @@ MOST_VALUES = 50
 MOST_LOOKED_AT = 200_000
 SOME = "some_rows"
 LOG_CHANCE = math.log(1e4)
-"""Of plans the contract knows; those of other names are found by what the SELECTs make of them."""
+# Plans that the contract knows; those of other names are found by what the SELECTs make of them.
 PLANS = frozenset(name for names in PLANNED.values() for name in names)
 _VERSION = re.compile(r"^(valid_from|effective_(from|date)|known_at)$", re.IGNORECASE)
 _WRITTEN = re.compile(r"^_?(load|ingest|insert|import|sync|etl)\w*_(at|on|time|ts|date)$", re.IGNORECASE)

@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 FOLDER = "unsent"
 
 
-def keep_results(settings: ChurnSettings, run_id: str, metrics: Mapping[str, float]) -> Path:
+def keep_unsent(settings: ChurnSettings, run_id: str, metrics: Mapping[str, float]) -> Path:
     """Keep the figures of a run that ended well but could not say so, and return where."""
     path = settings.paths.runs / FOLDER / f"{run_id}.json"
     write_json(path, {"run_id": run_id, "metrics": dict(metrics), "ended_ms": int(time.time() * 1000)})

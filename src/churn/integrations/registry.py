@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from churn.core.errors import DependencyDown
+from churn.core.errors import DependencyDown, first_line
 from churn.core.settings import ChurnSettings
 from churn.integrations.bundles import read_bundle, write_bundle
 from churn.integrations.mlflow_store import connect, store_errors
@@ -128,7 +128,7 @@ def load_model(settings: ChurnSettings, wanted: str) -> RegisteredModel:
             raise DependencyDown(f"{name} version {found.version}: {error}") from error
         except Exception as error:
             raise DependencyDown(
-                f"{name} version {found.version} cannot be fetched: {str(error).splitlines()[0]}. "
+                f"{name} version {found.version} cannot be fetched: {first_line(error)}. "
                 f"{describe_versions(client, name)}"
             ) from error
     return RegisteredModel(bundle, name, str(found.version), str(found.run_id))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -46,9 +45,3 @@ def write_results(folder: Path, stage: str, result: StageResult) -> Path:
     path = folder / "run_results.json"
     write_json(path, {"stage": stage, **asdict(result)})
     return path
-
-
-def read_results(path: Path) -> dict[str, object]:
-    """Return what `write_results` wrote."""
-    content: dict[str, object] = json.loads(path.read_text(encoding="utf-8"))
-    return content

@@ -19,12 +19,11 @@ from churn.features.catalog import Catalog
 from churn.integrations.engine import Engine
 from churn.integrations.engines import open_engine, owner_of
 from churn.integrations.frames import read_labelled, read_matrix
-from churn.integrations.layers import Layer, source_folder
+from churn.integrations.layers import MATRIX_ORDER, Layer, source_folder
 from churn.integrations.stale_runs import is_gone
 from churn.snapshots.sampling import WEIGHT, SampleShares, choose_shares, draw_of, labelled_rows, sample_rows
 from churn.snapshots.splits import Fold, split_dates
 
-ORDER = ("as_of_date", "customer_id")
 Folds = Callable[[pd.DataFrame, ChurnSettings], list[Fold]]
 
 
@@ -89,7 +88,7 @@ def read_unseen_rows(dataset: Layer, settings: ChurnSettings, last_fit_date: str
         labelled = labelled_rows(matrix)
         later = labelled.filter(labelled.as_of_date > ibis.date(last_fit_date))
         pool = later if later.count().to_pyarrow().as_py() else labelled
-        chosen = pool.order_by([draw_of(pool, settings.sample.seed), *ORDER]).limit(max_rows)
+        chosen = pool.order_by([draw_of(pool, settings.sample.seed), *MATRIX_ORDER]).limit(max_rows)
         return _read_through_scratch(engine, chosen, Catalog.from_rows(dataset.manifest["catalog"]))
 
 
@@ -129,5 +128,5 @@ def _tested_dates(days: Sequence[date], settings: ChurnSettings, make_folds: Fol
 
 def _read_through_scratch(engine: Engine, rows: ir.Table, catalog: Catalog) -> pd.DataFrame:
     path = engine.scratch / "rows.parquet"
-    engine.write(rows.order_by(list(ORDER)), path)
+    engine.write(rows.order_by(list(MATRIX_ORDER)), path)
     return read_labelled(path, catalog)

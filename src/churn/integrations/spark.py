@@ -16,7 +16,7 @@ import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
 
-from churn.core.errors import DependencyDown
+from churn.core.errors import DependencyDown, first_line
 from churn.core.settings import EngineSettings
 from churn.core.source import InputSettings
 from churn.integrations.engine import quoted
@@ -181,7 +181,6 @@ def _start(settings: EngineSettings, scratch: Path) -> Any:
     try:
         session = builder.getOrCreate()
     except Exception as error:
-        said = str(error).splitlines()[0]
-        raise DependencyDown(f"engine=spark: no session at {settings.master} ({said})") from error
+        raise DependencyDown(f"engine=spark: no session at {settings.master} ({first_line(error)})") from error
     session.sparkContext.setLogLevel("ERROR")
     return session

@@ -17,7 +17,7 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from churn.core.errors import DataRefused, OutputFailed
+from churn.core.errors import ChurnError, DataRefused, OutputFailed, first_line
 from churn.integrations.engine import Engine, quoted
 
 if TYPE_CHECKING:
@@ -34,16 +34,13 @@ def output_errors(place: Path) -> Iterator[None]:
     """Turn a failure to write into `OutputFailed` with one line; what stood before stands still."""
     try:
         yield
-    except OSError as error:
-        raise OutputFailed(
-            f"cannot write to {place}: {error.strerror or error}; what was there before is untouched"
-        ) from error
-    except Exception as error:
-        if "IO Error" in str(error) or "No space left" in str(error):
-            raise OutputFailed(
-                f"cannot write to {place}: {str(error).splitlines()[0]}; what was there before is untouched"
-            ) from error
+    except ChurnError:
         raise
+    except Exception as error:
+        if not isinstance(error, OSError) and not any(text in str(error) for text in ("IO Error", "No space left")):
+            raise
+        problem = error.strerror if isinstance(error, OSError) and error.strerror else first_line(error)
+        raise OutputFailed(f"cannot write to {place}: {problem}; what was there before is untouched") from error
 
 
 @contextmanager
@@ -60,6 +57,18 @@ def new_folder(target: Path) -> Iterator[Path]:
     except BaseException:
         shutil.rmtree(building, ignore_errors=True)
         raise
+
+
+@contextmanager
+def new_file(target: Path) -> Iterator[Path]:
+    """Give a temporary sibling of `target` to write; it takes the target's place when the block ends without error."""
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    with output_errors(target):
+        try:
+            yield temporary
+            temporary.replace(target)
+        finally:
+            temporary.unlink(missing_ok=True)
 
 
 def replace_folder(whole: Path, target: Path) -> None:
@@ -86,15 +95,10 @@ def write_json(path: Path, content: Any) -> None:
     """Write JSON so that a reader sees the old file or the new one, never half of one."""
     with output_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        try:
-            with temporary.open("w", encoding="utf-8") as stream:
-                json.dump(content, stream, indent=2, ensure_ascii=False, default=str, sort_keys=True)
-                stream.flush()
-                os.fsync(stream.fileno())
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
+    with new_file(path) as temporary, temporary.open("w", encoding="utf-8") as stream:
+        json.dump(content, stream, indent=2, ensure_ascii=False, default=str, sort_keys=True)
+        stream.flush()
+        os.fsync(stream.fileno())
 
 
 def read_json(

@@ -68,9 +68,9 @@ class Tracker:
         """Log a matplotlib figure under `plots/`."""
         self._send("log_figure", figure, f"plots/{name}.png", save_kwargs={"dpi": 120, "bbox_inches": "tight"})
 
-    def file(self, path: Path, folder: str | None = None) -> None:
+    def file(self, path: Path) -> None:
         """Log a file as an artifact."""
-        self._send("log_artifact", str(path), folder)
+        self._send("log_artifact", str(path))
 
     def dataset(self, name: str, path: Path, digest: str, context: str) -> None:
         """Log what the run reads, with its fingerprint."""

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from churn.core.errors import ChurnError, DependencyDown, Terminated
 from churn.core.settings import ChurnSettings
 from churn.integrations.mlflow_store import connect, store_errors
-from churn.integrations.outbox import keep_results, send_kept
+from churn.integrations.outbox import keep_unsent, send_kept
 from churn.integrations.provenance import describe_settings, origin_tags, run_name, to_params
 from churn.integrations.results import StageResult
 from churn.integrations.stale_runs import PROCESS_TAG, close_stale_runs, process_name
@@ -57,7 +57,7 @@ def stage_run(
     except DependencyDown as error:
         if published is None:
             raise
-        kept = keep_results(settings, tracker.run_id, published.metrics)
+        kept = keep_unsent(settings, tracker.run_id, published.metrics)
         published.unsent = f"{error}. What was made stands; its figures wait in {kept} and are sent by the next run"
 
 

@@ -16,10 +16,10 @@ from churn.features.catalog import Catalog, Feature
 from churn.modeling.fit import TARGET
 from churn.snapshots.sampling import WEIGHT
 
+# Standard deviations of the lower bound: one honest group in two hundred is above its own rate by chance.
 CONFIDENCE = 2.576
-"""Standard deviations of the lower bound: one honest group in two hundred is above its own rate by chance."""
+# Of leaving in the group to leaving outside; where nearly everybody leaves, a group of leavers is nothing special.
 LEAST_ODDS_RATIO = 30.0
-"""Of leaving in the group to leaving outside; where nearly everybody leaves, a group of leavers is nothing special."""
 
 
 @dataclass(frozen=True)

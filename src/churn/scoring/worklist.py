@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 
 import ibis
@@ -13,6 +12,7 @@ import pandas as pd
 from churn.core.errors import ConfigRefused
 from churn.core.settings import PolicySettings
 from churn.scoring.selection import NO_PRICE
+from churn.snapshots.splits import draw_share
 
 
 def rank_scores(scores: ir.Table) -> ir.Table:
@@ -73,8 +73,7 @@ def count_left_alone(scores: ir.Table, left_alone: ir.Table | None) -> int:
 
 def assign_arm(customer_id: str, as_of_date: str, control_share: float) -> str:
     """Return `treatment` or `control`: a draw that depends on the customer and the date alone, so a re-run agrees."""
-    digest = hashlib.sha256(f"arm:{as_of_date}:{customer_id}".encode()).digest()
-    return "control" if int.from_bytes(digest[:8], "big") / 2**64 < control_share else "treatment"
+    return "control" if draw_share(f"{as_of_date}:{customer_id}", seed="arm") < control_share else "treatment"
 
 
 def _order(scores: ir.Table, columns: Sequence[str]) -> list[ir.Value]:

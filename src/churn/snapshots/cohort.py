@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import ibis
 import ibis.expr.types as ir
 
-from churn.core.contract import DELAY
+from churn.core.contract import DELAY, KEY
 from churn.core.problem import CohortSettings
 from churn.core.windows import days_before_expression, days_between, first_visible_date
 
@@ -29,12 +29,12 @@ def build_candidates(staged: Mapping[str, ir.Table], grid: ir.Table, cohort: Coh
         (age_days < max(cohort.min_tenure_days, 1), "too_young"),
         else_=ibis.null("string"),
     )
-    return aged.select("customer_id", "as_of_date", **{EXCLUDED: reason})
+    return aged.select(*KEY, **{EXCLUDED: reason})
 
 
 def build_snapshots(candidates: ir.Table) -> ir.Table:
     """Return the cohort: one row per customer and as-of date that is asked about."""
-    return candidates.filter(candidates[EXCLUDED].isnull()).select("customer_id", "as_of_date")
+    return candidates.filter(candidates[EXCLUDED].isnull()).select(*KEY)
 
 
 def running_subscriptions(subscriptions: ir.Table, grid: ir.Table) -> ir.Table:
@@ -63,7 +63,7 @@ def running_subscriptions(subscriptions: ir.Table, grid: ir.Table) -> ir.Table:
 
 def _with_subscription(staged: Mapping[str, ir.Table], grid: ir.Table) -> ir.Table:
     running = running_subscriptions(staged["subscriptions"], grid)
-    return running.group_by("customer_id", "as_of_date").agg(has_decided=running.is_cancellation_requested.all())
+    return running.group_by(*KEY).agg(has_decided=running.is_cancellation_requested.all())
 
 
 def _with_events(staged: Mapping[str, ir.Table], grid: ir.Table, cohort: CohortSettings) -> ir.Table:
@@ -75,7 +75,7 @@ def _with_events(staged: Mapping[str, ir.Table], grid: ir.Table, cohort: CohortS
             events.day >= days_before_expression(grid.as_of_date, cohort.active_days),
         ],
     )
-    return joined.select("customer_id", "as_of_date").distinct().mutate(has_decided=ibis.literal(False))
+    return joined.select(*KEY).distinct().mutate(has_decided=ibis.literal(False))
 
 
 def qualifying_days(events: ir.Table, event_types: list[str]) -> ir.Table:

@@ -8,10 +8,9 @@ from __future__ import annotations
 import ibis
 import ibis.expr.types as ir
 
-from churn.core.contract import CAUSES, DELAY
+from churn.core.contract import CAUSES, DELAY, KEY
 from churn.core.windows import first_visible_date
 
-KEY = ("customer_id", "as_of_date")
 SURVEY = "cancellation"
 
 

@@ -13,6 +13,7 @@ from datetime import date
 import ibis
 import ibis.expr.types as ir
 
+from churn.core.contract import KEY
 from churn.core.problem import LabelSettings
 from churn.core.windows import days_before
 from churn.snapshots.cohort import qualifying_days
@@ -53,8 +54,7 @@ def build_labels(
     settled = left_out.isnull()
     leaves = outcome.left_on < outcome.followed_until
     labels = outcome.select(
-        "customer_id",
-        "as_of_date",
+        *KEY,
         churned=ibis.ifelse(settled, outcome.has_left, ibis.null("boolean")),
         churn_kind=ibis.ifelse(settled & outcome.has_left, outcome.kind, ibis.null("string")),
         label_end_date=outcome.complete_on,
@@ -72,7 +72,7 @@ def _with_stated_causes(labels: ir.Table, staged: Mapping[str, ir.Table], dated:
     if "responses" not in staged or "reason" not in staged["responses"].columns:
         return labels.mutate(stated_cause=ibis.null("string"))
     said = build_stated_causes(staged["responses"], dated)
-    joined = labels.left_join(said, ["customer_id", "as_of_date"])
+    joined = labels.left_join(said, KEY)
     of_leaver = ibis.ifelse(joined.churned, joined.stated_cause, ibis.null("string"))
     return joined.select(*labels.columns, stated_cause=of_leaver)
 
@@ -134,8 +134,8 @@ def _contractual(dated: ir.Table, subscriptions: ir.Table, label: LabelSettings,
 def _inactivity(dated: ir.Table, events: ir.Table, label: LabelSettings) -> ir.Table:
     days = qualifying_days(events, label.qualifying_events)
     within = dated.join(days, [dated.customer_id == days.customer_id, *_inside(days, dated)])
-    seen = within.select("customer_id", "as_of_date").distinct().mutate(is_seen=True)
-    joined = dated.join(_recorded(days, dated), "as_of_date").left_join(seen, ["customer_id", "as_of_date"])
+    seen = within.select(*KEY).distinct().mutate(is_seen=True)
+    joined = dated.join(_recorded(days, dated), "as_of_date").left_join(seen, KEY)
     unknown = {"followed_until": ibis.null("date"), "left_on": ibis.null("date"), "kind": ibis.null("string")}
     return joined.mutate(has_left=joined.is_seen.isnull(), left_out=ibis.null("string"), **unknown)
 

@@ -179,7 +179,7 @@ def customer_folds(groups: pd.Series, split: SplitSettings) -> list[Fold]:
     return folds
 
 
-def draw_share(text: str, seed: int) -> float:
+def draw_share(text: str, seed: int | str) -> float:
     """Return a number in [0, 1) that depends on the text and the seed alone."""
     digest = hashlib.sha256(f"{seed}:{text}".encode()).digest()
     return int.from_bytes(digest[:8], "big") / 2**64

@@ -38,7 +38,7 @@ def note_oddities(tables: Mapping[str, ir.Table], source: SourceSettings) -> lis
     return [
         *_odd_kinds(tables),
         *_days_without_hours(tables, source),
-        *_alike_ids(tables["matrix" if source.kind == "flat" else "customers"]),
+        *_alike_ids(tables[source.people]),
         *_empty_columns(tables),
         *_misspelt_kinds(tables, source),
     ]

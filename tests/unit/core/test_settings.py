@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from churn.core.errors import ConfigRefused
 from churn.core.problem import DateRange, Problem, WindowSettings
-from churn.core.settings import EngineSettings, ModelSettings, PathSettings, PolicySettings, ScoringSettings
+from churn.core.settings import EngineSettings, ModelSettings, PolicySettings, ScoringSettings
 from churn.core.source import InputSettings, SourceSettings
 from churn.core.strict import build_settings
 from tests.builders import make_settings, make_source, make_windows
@@ -202,12 +202,6 @@ def test_a_memory_limit_has_a_unit(limit: str):
 def test_a_memory_limit_is_nothing_else(limit: str):
     with pytest.raises(ValidationError):
         EngineSettings(memory_limit=limit)
-
-
-def test_layers_lie_below_the_source():
-    folder = Path("/d")
-    paths = PathSettings(root=folder, data=folder / "data", runs=folder, models=folder, real=folder)
-    assert paths.layer("acme", "staged") == folder / "data" / "acme" / "staged"
 
 
 def test_settings_survive_json(tmp_path: Path):

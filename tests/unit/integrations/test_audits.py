@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from churn.integrations.audits import find_audit, record_verdict
+from churn.integrations.audits import find_audit, record_audit
 from churn.integrations.tracking import stage_run
 from tests.builders import make_settings
 from tests.pipelines.demo import IGNORED
@@ -20,7 +20,7 @@ def test_the_newest_verdict_on_a_data_set_counts_and_no_other_stages_tag_does(tm
     assert find_audit(settings, "one") is None
     for fingerprint, verdict in (("one", "failed"), ("two", "failed"), ("one", "passed")):
         with stage_run("audit", settings) as tracker:
-            record_verdict(tracker, fingerprint, verdict)  # type: ignore[arg-type]
+            record_audit(tracker, fingerprint, verdict)  # type: ignore[arg-type]
     with stage_run("audit", settings) as tracker:  # one that broke off before its verdict says nothing
         tracker.tag(data_fingerprint="one")
     assert find_audit(settings, "one") == "passed"

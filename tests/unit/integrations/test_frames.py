@@ -12,7 +12,7 @@ import pytest
 
 from churn.features.catalog import Catalog
 from churn.integrations.engine import Engine
-from churn.integrations.frames import read_frame, read_matrix, to_frame
+from churn.integrations.frames import as_frame, read_matrix, to_frame
 from churn.integrations.layers import Layer
 from tests.unit.modeling.toys import CATALOG, make_feature
 
@@ -54,7 +54,7 @@ def test_the_catalogue_comes_back_as_it_was_written() -> None:
 
 
 def test_dates_are_timestamps_whichever_way_they_come(dataset: Layer, engine: Engine) -> None:
-    from_file = read_frame(dataset.path("matrix"))
+    from_file = as_frame(pq.read_table(dataset.path("matrix")))
     from_expression = to_frame(engine.backend.read_parquet(dataset.path("matrix")).order_by(ibis._.customer_id))
     for frame in (from_file, from_expression):
         assert list(frame["as_of_date"]) == list(pd.to_datetime(["2024-01-01", "2024-01-01", "2024-02-01"]))
@@ -62,4 +62,4 @@ def test_dates_are_timestamps_whichever_way_they_come(dataset: Layer, engine: En
 
 
 def test_ids_stay_text(dataset: Layer) -> None:
-    assert list(read_frame(dataset.path("matrix"))["customer_id"]) == ["001", "002", "003"]
+    assert list(as_frame(pq.read_table(dataset.path("matrix")))["customer_id"]) == ["001", "002", "003"]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from churn.integrations.results import StageResult, read_results, write_results
+from churn.integrations.results import StageResult, write_results
 
 
 def test_what_is_written_is_read_back_with_the_stage(tmp_path: Path) -> None:
@@ -14,7 +14,7 @@ def test_what_is_written_is_read_back_with_the_stage(tmp_path: Path) -> None:
     )
     path = write_results(tmp_path, "score", result)
     assert path == tmp_path / "run_results.json"
-    content = read_results(path)
+    content = json.loads(path.read_text(encoding="utf-8"))
     assert content["stage"] == "score"
     assert content["rows_in"] == {"customers": 3}
     assert content["summary"] == "3 顧客"
@@ -25,9 +25,7 @@ def test_what_is_written_is_read_back_with_the_stage(tmp_path: Path) -> None:
 
 
 def test_it_is_readable_text(tmp_path: Path) -> None:
-    text = write_results(tmp_path, "score", StageResult(summary="顧客")).read_text(encoding="utf-8")
-    assert "顧客" in text
-    assert json.loads(text)
+    assert "顧客" in write_results(tmp_path, "score", StageResult(summary="顧客")).read_text(encoding="utf-8")
 
 
 def test_seconds_of_a_step_add_up_also_when_it_fails() -> None:
