@@ -9,7 +9,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 UV := $(shell command -v uv 2>/dev/null)
 export OMP_WAIT_POLICY := PASSIVE
 
-.PHONY: help demo test check fast real ui lock format clean
+.PHONY: help demo test check real ui lock format clean
 
 help:
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12

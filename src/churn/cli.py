@@ -36,6 +36,11 @@ HELP = """usage: churn COMMAND [options] [group=choice] [key=value ...] [--multi
 Every stage takes the same overrides, for example: churn train experiment=oulad_2013 model=logistic
 """
 
+STAGE_HELP = """usage: churn {stage} [group=choice ...] [key=value ...] [--multirun] [--debug]
+
+{text}
+"""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code (0 ok, 1 data, 2 usage, 3 dependency, 4 output, 75 locked)."""
@@ -50,6 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if command in STAGES:
         from pipelines.stages import main_of
 
+        if {"-h", "--help"} & set(rest):
+            print(STAGE_HELP.format(stage=command, text=STAGES[command]))  # noqa: T201
         return main_of(command)(_with_as_of(rest) if command in ("audit", "score", "oracle") else rest)
     if command in COMMANDS:
         module, _ = COMMANDS[command]

@@ -70,6 +70,11 @@ class TestStages:
         cli.main(["score", "experiment=telco", *words, "policy.capacity=5"])
         assert given[0][1] == ["experiment=telco", "scoring.as_of=2024-06-30", "policy.capacity=5"]
 
+    def test_help_says_what_the_stage_is_for(self, given: list, capsys: pytest.CaptureFixture[str]) -> None:
+        cli.main(["score", "--help"])
+        assert capsys.readouterr().out.startswith("usage: churn score [group=choice ...]")
+        assert given == [("score", ["--help"])]
+
     def test_as_of_without_a_date_is_no_date(self, given: list[tuple[str, list[str]]]) -> None:
         cli.main(["audit", "experiment=telco", "--as-of"])
         assert given[0][1] == ["experiment=telco", "scoring.as_of="]

@@ -52,8 +52,8 @@ def read_options(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--cause", help="only this main cause")
     parser.add_argument("--min-mrr", type=_amount, help="only customers who pay at least this per month")
     parser.add_argument("--all", action="store_true", help="every scored customer, not only the team's list")
-    parser.add_argument("--format", choices=FORMATS, default="table")
-    parser.add_argument("--language", choices=("en", "ja"), default="en")
+    parser.add_argument("--format", choices=FORMATS, default="table", help="a table on screen, or a file's format")
+    parser.add_argument("--language", choices=("en", "ja"), default="en", help="of reasons, actions and headings")
     parser.add_argument("--out", type=file_path, help="write to this file (needed for xlsx)")
     options = parser.parse_intermixed_args(list(words))
     if options.format == "xlsx" and options.out is None:
