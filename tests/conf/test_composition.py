@@ -83,8 +83,15 @@ def test_a_file_begins_by_saying_when_to_choose_it(file: Path) -> None:
 
 @pytest.mark.parametrize("group", sorted({f.parent.name for f in FILES} - {"experiment", "source", "simulation"}))
 def test_files_of_a_group_can_be_exchanged_key_by_key(group: str) -> None:
-    first, *others = [set(yaml.safe_load(path.read_text())) for path in (CONF / group).glob("*.yaml")]
+    first, *others = [_keys(path) for path in (CONF / group).glob("*.yaml")]
     assert all(other == first for other in others)
+
+
+def _keys(file: Path) -> set[str]:
+    """Return the keys of a file and of those it builds on."""
+    content = yaml.safe_load(file.read_text())
+    bases = [name for name in content.pop("defaults", []) if name != "_self_"]
+    return set(content).union(*(_keys(file.with_name(f"{name}.yaml")) for name in bases))
 
 
 @pytest.mark.parametrize("file", [file for file in FILES if file.parent.name == "source"], ids=str)

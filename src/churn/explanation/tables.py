@@ -11,14 +11,6 @@ from churn.explanation.contributions import Contributions
 from churn.features.catalog import Catalog
 
 
-def unseen_rows(matrix: pd.DataFrame, last_fit_date: str, max_rows: int, seed: int = 0) -> pd.DataFrame:
-    """Return a sample of the rows later than anything the model learned from (of all rows where none is later)."""
-    later = matrix[matrix["as_of_date"] > pd.Timestamp(last_fit_date)]
-    pool = later if len(later) else matrix
-    sample = pool.sample(min(max_rows, len(pool)), random_state=seed) if len(pool) > max_rows else pool
-    return sample.sort_values(["as_of_date", "customer_id"], ignore_index=True)
-
-
 def to_long(rows: pd.DataFrame, contributions: Contributions, catalog: Catalog) -> pd.DataFrame:
     """Return `explanations`: customer x as-of date x feature, with `contribution` in log-odds.
 

@@ -8,14 +8,13 @@ import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pandas as pd
 
 from churn.core.settings import Language
 from churn.integrations.store import new_file, output_errors
 
-Format = Literal["table", "csv", "json", "xlsx"]
 DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n")
 DECIMALS = {"churn_probability": 4, "mrr": 2, "mrr_at_risk": 2, "expected_profit": 2}
 SCREEN: Mapping[Language, Mapping[str, str]] = {

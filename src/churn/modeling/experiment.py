@@ -19,8 +19,6 @@ from churn.modeling.leaks import even_part, raise_certainty_alarm, raise_leak_al
 from churn.snapshots.sampling import WEIGHT
 from churn.snapshots.splits import Fold, customer_folds, rolling_folds, rows_in, split_dates, temporal_fold
 
-ROW_COLUMNS = ["customer_id", "as_of_date", "churned"]
-
 
 @dataclass(frozen=True)
 class Experiment:

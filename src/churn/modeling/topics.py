@@ -15,6 +15,7 @@ WORD = r"\[\w+\]|[a-z]{3,}|[一-龯々]{2,}|[ァ-ヶー]{2,}"
 MOST_FITTED = 20_000
 MOST_WORDS = 3_000
 LEAST_TEXTS = 20
+NAMING_WORDS = 3
 
 
 class TextTopics(TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -64,12 +65,12 @@ class TextTopics(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             out[np.flatnonzero(written)[:, None], np.arange(found.shape[1])] = found
         return out
 
-    def name_topics(self, count: int = 3) -> list[str]:
+    def name_topics(self) -> list[str]:
         """Return the most telling words of every topic, joined by commas."""
         if not self.has_topics_:
             return []
         words = self.words_.get_feature_names_out()
-        return [", ".join(words[np.argsort(-topic)[:count]]) for topic in self.factors_.components_]
+        return [", ".join(words[np.argsort(-topic)[:NAMING_WORDS]]) for topic in self.factors_.components_]
 
     def get_feature_names_out(self, names: Sequence[str]) -> np.ndarray:
         """Return one name per topic."""

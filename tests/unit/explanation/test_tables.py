@@ -1,28 +1,11 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from churn.explanation.contributions import explain_rows
-from churn.explanation.tables import rank_features, to_long, unseen_rows
-from tests.unit.modeling.toys import CATALOG, DATES, fitted, make_matrix, rows_of
-
-
-class TestUnseenRows:
-    def test_are_later_than_all_the_model_learned_from(self) -> None:
-        rows = unseen_rows(make_matrix(), "2024-04-01", max_rows=10_000)
-        assert set(rows["as_of_date"]) == set(DATES[4:])
-
-    def test_are_a_sample_that_is_the_same_again_and_in_order(self) -> None:
-        first, second = (unseen_rows(make_matrix(), "2024-04-01", 50) for _ in range(2))
-        pd.testing.assert_frame_equal(first, second)
-        assert len(first) == 50
-        assert first[["as_of_date", "customer_id"]].equals(first[["as_of_date", "customer_id"]].sort_values(
-            ["as_of_date", "customer_id"], ignore_index=True))  # fmt: skip
-
-    def test_are_all_rows_where_none_is_later(self) -> None:
-        assert len(unseen_rows(make_matrix(20), "2025-01-01", 10_000)) == 20 * len(DATES)
+from churn.explanation.tables import rank_features, to_long
+from tests.unit.modeling.toys import CATALOG, fitted, rows_of
 
 
 class TestLongTable:
