@@ -50,7 +50,7 @@ def run(settings: ChurnSettings) -> StageResult:
         tracker.tag(data_fingerprint=key, switched_off=",".join(layer.manifest["switched_off"]))
         tracker.metrics(counts.metrics)
     result.run_id, result.artifacts = tracker.run_id, {"dataset": str(layer.folder)}
-    result.rows_in = dict.fromkeys(staged.manifest["tables"], 0) | staged.manifest.get("rows", {})
+    result.rows_in = dict(staged.manifest.get("rows", {}))
     result.as_of_dates, result.metrics = layer.manifest["as_of_dates"], dict(counts.metrics)
     result.summary = (
         f"{result.rows_out['matrix']:,} rows x {len(layer.manifest['catalog'])} features on "

@@ -39,10 +39,10 @@ def run(settings: ChurnSettings) -> StageResult:
             check_volume(result.rows_in, recent_rows(settings), source.min_share_of_recent)
         with result.timed("write"):
             layer = write_staged(engine, staged, settings, {"run_id": tracker.run_id, "rows_in": result.rows_in})
+        result.rows_out = dict(layer.manifest["rows"])
         for name, table in staged.items():
-            rows = int(engine.run(f"SELECT count(*) FROM '{layer.path(name)}'")[0][0])
-            result.rows_out[name] = rows
-            log.info("%-14s %12s rows in, %12s staged%s", name, f"{table.rows_in:,}", f"{rows:,}", _counted(table))
+            rows = f"{result.rows_out[name]:,}"
+            log.info("%-14s %12s rows in, %12s staged%s", name, f"{table.rows_in:,}", rows, _counted(table))
         tables = open_tables(engine, layer)
         if source.kind == "tables":
             coverage = measure_coverage(tables, source)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, Phase
 from hypothesis import settings as hypothesis_settings
 
-from churn.core.source import SourceSettings
 from churn.integrations.engine import Engine
 from churn.integrations.engines import open_engine
-from tests.builders import ENGINE, Company, copy_company, make_source
+from tests.builders import ENGINE, Company, copy_company
 
 hypothesis_settings.register_profile(
     "stable",
@@ -37,12 +36,6 @@ def engine() -> Iterator[Engine]:
     """An open engine of one test."""
     with open_engine(ENGINE) as opened:
         yield opened
-
-
-@pytest.fixture
-def source_settings() -> Callable[..., SourceSettings]:
-    """A factory of source settings; keyword arguments replace the defaults."""
-    return make_source
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ import pickle
 import shutil
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -21,18 +21,6 @@ from tests.pipelines.demo import IGNORED, Demo, churn_process, run_churn
 
 pytestmark = [pytest.mark.filterwarnings(message) for message in IGNORED]
 NAME = "churn-demo"
-
-
-def _list(demo: Demo) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in demo.lists.glob("[!.]*")}
-
-
-@pytest.fixture
-def unharmed(own_demo: Demo) -> Iterator[None]:
-    """After the test, the list is byte for byte the one from before."""
-    before = _list(own_demo)
-    yield
-    assert _list(own_demo) == before
 
 
 @pytest.fixture

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pandas as pd
 import pytest
 
@@ -13,18 +11,6 @@ from tests.pipelines.demo import IGNORED, Demo, run_churn
 
 pytestmark = [pytest.mark.filterwarnings(message) for message in IGNORED]
 SUBSCRIPTIONS = "source.tables.subscriptions"
-
-
-def _list(demo: Demo) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in demo.lists.glob("[!.]*")}
-
-
-@pytest.fixture
-def unharmed(own_demo: Demo) -> Iterator[None]:
-    """After the test, the list is byte for byte the one from before."""
-    before = _list(own_demo)
-    yield
-    assert _list(own_demo) == before
 
 
 def _failure(demo: Demo, stage: str) -> str:

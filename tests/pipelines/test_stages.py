@@ -60,6 +60,7 @@ class TestRunResults:
 
     def test_rows_out_of_one_stage_are_rows_into_the_next(self, demo: Demo) -> None:
         assert results(demo, "simulate")["rows_out"] == results(demo, "validate")["rows_in"]
+        assert results(demo, "validate")["rows_out"] == results(demo, "features")["rows_in"]
         assert results(demo, "train")["rows_in"]["matrix"] <= results(demo, "features")["rows_out"]["matrix"]
 
     def test_features_say_how_many_left_and_who_was_left_out(self, demo: Demo) -> None:

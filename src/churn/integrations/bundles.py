@@ -27,7 +27,6 @@ TRUSTED = [
     "churn.modeling.competing.CompetingCauses",
     "churn.modeling.encoding.PlainNumbers",
     "churn.modeling.encoding.ScaledNumbers",
-    "churn.modeling.encoding.signed_log1p",  # in versions registered before ScaledNumbers
     "churn.modeling.tone.TextTone",
     "churn.modeling.topics.TextTopics",
     "churn.modeling.hazard.TimeToChurn",

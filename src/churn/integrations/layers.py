@@ -84,8 +84,9 @@ def write_staged(
     with new_folder(building) as folder:
         prints: dict[str, str] = {}
         known_days: dict[str, str] = {}
+        rows: dict[str, int] = {}
         for name, table in staged.items():
-            write_table(engine, table.rows, folder / f"{name}.parquet")
+            rows[name] = write_table(engine, table.rows, folder / f"{name}.parquet")
             if name == "events":
                 known_days = day_fingerprints(engine, folder / f"{name}.parquet", with_known_day(table.rows.schema()))
                 prints[name] = fingerprint(known_days)
@@ -94,7 +95,7 @@ def write_staged(
             if table.has_rejected:
                 write_table(engine, table.rejected, folder / f"rejected_{name}.parquet")
         mark = fingerprint([settings.source.model_dump(mode="json", exclude={"inputs"}), prints])
-        manifest = {"fingerprint": mark, "tables": prints, KNOWN_DAYS: known_days, **facts}
+        manifest = {"fingerprint": mark, "tables": prints, "rows": rows, KNOWN_DAYS: known_days, **facts}
         write_json(folder / MANIFEST, manifest)
     target = parent / mark
     with output_errors(target):
