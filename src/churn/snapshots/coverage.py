@@ -56,36 +56,46 @@ def measure_coverage(
         raise DataRefused(
             "no fact in any table", code="no_rows", remedy="Check the paths and the SELECTs of the source"
         )
+    start, notes = _start(days, source)
+    if source.covered_until is not None:
+        return Coverage(start, source.covered_until, tuple(notes))
+    end, more = _end(days, staged, qualifying_events)
+    return Coverage(start, end, (*notes, *more))
+
+
+def _start(days: Mapping[str, Mapping[date, int]], source: SourceSettings) -> tuple[date, list[str]]:
+    """Return the first day of the main table, strays left aside or as the source states it, and notes on strays."""
     main = next(name for name in (*MAIN, *days) if name in days)
     start, stray = first_day(days[main])
-    stray_notes = [_stray_note(main, stray, f"before the others, which begin on {start}", "covered_from")] * bool(stray)
-    start = source.covered_from.get(main, start)
-    if source.covered_until is not None:
-        return Coverage(start, source.covered_until, tuple(stray_notes))
-    lasts = {}
-    for name, found in days.items():
-        lasts[name], stray = last_day(found)
+    where = f"before the others, which begin on {start}"
+    notes = [_stray_note(main, stray, where, "covered_from")] if stray else []
+    return source.covered_from.get(main, start), notes
+
+
+def _end(
+    days: Mapping[str, Mapping[date, int]], staged: Mapping[str, ir.Table], qualifying_events: Sequence[str]
+) -> tuple[date, list[str]]:
+    """Return the first day not covered, and notes on strays and on tables that have fallen silent."""
+    found, lasts, notes = dict(days), {}, []
+    for name, by_day in days.items():
+        lasts[name], stray = last_day(by_day)
         if stray:
             where = f"past the others, which end on {lasts[name]}"
-            stray_notes.append(_stray_note(name, stray, where, "covered_until"))
+            notes.append(_stray_note(name, stray, where, "covered_until"))
     if "subscriptions" in days:
-        reached = max(lasts.values()) if "events" in days else None
-        days["subscriptions"] = _changes(staged["subscriptions"], reached)
-        lasts["subscriptions"], _ = last_day(days["subscriptions"])
+        found["subscriptions"] = _changes(staged["subscriptions"], max(lasts.values()) if "events" in days else None)
     if qualifying_events and "events" in days:
-        qualifying = staged["events"].filter(staged["events"].event_type.isin(list(qualifying_events)))
-        if found := count_by_day(qualifying, CONTRACT["events"].time):
-            days[QUALIFYING], (lasts[QUALIFYING], _) = found, last_day(found)
+        events = staged["events"]
+        found[QUALIFYING] = count_by_day(events.filter(events.event_type.isin(list(qualifying_events))), "occurred_at")
+    lasts |= {name: last_day(found[name])[0] for name in ("subscriptions", QUALIFYING) if found.get(name)}
     end = max(lasts.values())
-    missing = {name: _expected_since(days[name], lasts[name], end) for name in days}
+    missing = {name: _expected_since(found[name], last, end) for name, last in lasts.items()}
     quiet = {name: rows for name, rows in missing.items() if rows > QUIET_ROWS}
-    quiet_notes = [
+    notes += [
         f"{name}: nothing since {lasts[name]}, where about {rows:,.0f} rows were to be expected"
         for name, rows in quiet.items()
     ]
-    return Coverage(
-        start, min([end, *(lasts[name] for name in (*MAIN, QUALIFYING) if name in quiet)]), (*stray_notes, *quiet_notes)
-    )
+    return min([end, *(lasts[name] for name in (*MAIN, QUALIFYING) if name in quiet)]), notes
 
 
 def last_day(rows_by_day: Mapping[date, int]) -> tuple[date, int]:
