@@ -11,6 +11,7 @@ from churn.core.settings import ReportSettings
 from churn.evaluation.stability import measure_drift
 from churn.features.catalog import Catalog, Feature
 from churn.modeling.leaks import known_value_aucs, single_feature_aucs
+from churn.snapshots.splits import even_step
 
 DATE = "as_of_date"
 QUANTILES = {"low": 0.05, "lower": 0.25, "median": 0.5, "upper": 0.75, "high": 0.95}
@@ -47,7 +48,7 @@ def describe_by_date(
 def _even_part(matrix: pd.DataFrame) -> np.ndarray:
     """Return which rows are read: an even part of each date where the dates are large, shape (rows,)."""
     dates = matrix.groupby(DATE)[DATE]
-    step = -(-int(dates.size().max()) // ENOUGH_ROWS)
+    step = even_step(int(dates.size().max()), ENOUGH_ROWS)
     return np.asarray(dates.cumcount() % step == 0)
 
 

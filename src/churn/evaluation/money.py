@@ -23,11 +23,11 @@ from churn.core.settings import MoneySettings, PolicySettings
 from churn.core.source import SourceSettings
 from churn.evaluation.figures import BLUE, GREEN, ORANGE, new_figure
 from churn.evaluation.ranking import rank_within_dates
+from churn.features.catalog import MRR
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-MRR = "sub_mrr_sum"  # the feature that holds what a customer pays a month, built out of the subscriptions
 CURVE_POINTS = 400
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Literal
 
+MRR = "sub_mrr_sum"  # the feature that holds what a customer pays a month, built out of the subscriptions
 AGGREGATES = ("count", "sum", "mean", "max", "min", "prior", "trend", "ratio", "rank", "days", "last")
 NAME = re.compile(
     rf"^(?P<source>[a-z]+)_(?P<measure>[a-z0-9_]+?)_(?P<aggregate>{'|'.join(AGGREGATES)})(_(?P<days>\d+)d)?$"

@@ -6,13 +6,13 @@ from collections.abc import Collection, Mapping
 from functools import partial
 
 from churn.core.contract import KEY
+from churn.features.catalog import MRR
 from churn.features.family import FamilyTable, FeatureInputs, join_beside
 from churn.features.measures import Value, computable, on_date, over_windows, select_measures
 from churn.features.profile import customers_as_of
 
 FAMILY = "pricing"
 DAYS_PER_MONTH = 30.0
-PRICE = "sub_mrr_sum"
 
 
 def build_pricing(inputs: FeatureInputs, built: Mapping[str, FamilyTable]) -> FamilyTable:
@@ -31,7 +31,7 @@ def build_pricing(inputs: FeatureInputs, built: Mapping[str, FamilyTable]) -> Fa
         rows = join_beside(rows, seats)
     per_seat = computable(
         rows.columns,
-        {"price_seat_mean": ({PRICE, "bought_count"}, lambda t: t[PRICE] / t.bought_count.nullif(0.0))},
+        {"price_seat_mean": ({MRR, "bought_count"}, lambda t: t[MRR] / t.bought_count.nullif(0.0))},
     )
     windows = over_windows(FAMILY, inputs, partial(_over_window, rows.columns))
     return select_measures(rows, [*windows, *on_date(FAMILY, inputs, per_seat)])
@@ -43,8 +43,8 @@ def _over_window(there: Collection[str], days: int) -> dict[str, Value]:
         there,
         {
             "price_active_day_mean": (
-                {PRICE, active_days},
-                lambda t: t[PRICE] * (days / DAYS_PER_MONTH) / t[active_days].fill_null(0).clip(lower=1),
+                {MRR, active_days},
+                lambda t: t[MRR] * (days / DAYS_PER_MONTH) / t[active_days].fill_null(0).clip(lower=1),
             ),
             "price_seats_used_ratio": (
                 {"bought_count", active_seats},

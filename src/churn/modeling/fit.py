@@ -24,7 +24,7 @@ from churn.modeling.follow_up import follow_up, known_by
 from churn.modeling.kinds import kinds_of
 from churn.modeling.stopping import choose_tree_count
 from churn.snapshots.sampling import WEIGHT
-from churn.snapshots.splits import Fold, rows_in
+from churn.snapshots.splits import Fold, even_step, rows_in
 
 TARGET = "churned"
 ENOUGH_ROWS = 20_000  # the middle of so many is known to a hundredth of a standard deviation
@@ -109,8 +109,10 @@ def fit_bundle(
         pipeline["model"].set_params(groups=group_by_cause(ordered, len(_directions(ordered))))
     lesson = _lesson(matrix, fold, candidate, problem)
     if candidate.stopping_rounds is not None:
-        how = (candidate.stopping_rounds, lesson.known_on, lesson.weight, known_by(matrix, fold) is not None)
-        chosen = choose_tree_count(pipeline, lesson.rows, lesson.target, *how)
+        chosen = choose_tree_count(
+            pipeline, lesson.rows, lesson.target, candidate.stopping_rounds, lesson.known_on, lesson.weight,
+            is_in_time=known_by(matrix, fold) is not None,
+        )  # fmt: skip
         pipeline["model"].set_params(**chosen)
     _learn(pipeline, ordered, lesson)
     calibrator = fit_calibrator("none", np.empty(0), np.empty(0))
@@ -169,7 +171,7 @@ def describe_typical(rows: pd.DataFrame, catalog: Catalog) -> dict[str, Any]:
 
     Of many rows an even part is enough for words.
     """
-    rows = rows.iloc[:: -(-len(rows) // ENOUGH_ROWS) or 1]
+    rows = rows.iloc[:: even_step(len(rows), ENOUGH_ROWS)]
     typical: dict[str, Any] = {}
     weight = pd.Series(weights_of(rows), index=rows.index) if WEIGHT in rows else None
     for feature in catalog.features:

@@ -11,6 +11,7 @@ from churn.core.errors import DataRefused
 from churn.features.catalog import Catalog
 from churn.modeling.certainty import CertainGroup
 from churn.modeling.fit import TARGET
+from churn.snapshots.splits import even_step
 
 LEAST_ROWS_PER_CATEGORY = 50
 ENOUGH_ROWS = 100_000
@@ -43,7 +44,7 @@ def known_value_aucs(rows: pd.DataFrame, catalog: Catalog) -> dict[str, float]:
 
 def even_part(rows: pd.DataFrame) -> pd.DataFrame:
     """Return as many of the rows as an alarm needs, evenly spaced."""
-    return rows.iloc[:: -(-len(rows) // ENOUGH_ROWS) or 1]
+    return rows.iloc[:: even_step(len(rows), ENOUGH_ROWS)]
 
 
 def raise_leak_alarm(aucs: dict[str, float], limit: float) -> None:

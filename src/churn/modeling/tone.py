@@ -10,6 +10,8 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import Ridge
 
+from churn.snapshots.splits import even_step
+
 MOST_FITTED = 20_000
 MOST_PIECES = 20_000
 LEAST_SCORED = 100
@@ -36,7 +38,7 @@ class TextTone(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """Learn from the rows that hold a text and a score; the first column is the text, the others are scores."""
         texts, scores = _texts(rows), _one_scale(rows.iloc[:, 1:])
         known = np.flatnonzero((texts != "") & np.isfinite(scores))
-        known = known[:: -(-len(known) // MOST_FITTED) or 1]
+        known = known[:: even_step(len(known), MOST_FITTED)]
         self.has_tone_ = len(known) >= LEAST_SCORED and float(scores[known].std()) > 0
         if self.has_tone_:
             self.pieces_ = TfidfVectorizer(

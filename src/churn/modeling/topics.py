@@ -10,6 +10,8 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.decomposition import NMF
 from sklearn.feature_extraction.text import TfidfVectorizer
 
+from churn.snapshots.splits import even_step
+
 # Words of Latin letters, and runs of kanji or katakana: readable as they stand, with no tokenizer for Japanese.
 WORD = r"\[\w+\]|[a-z]{3,}|[一-龯々]{2,}|[ァ-ヶー]{2,}"
 MOST_FITTED = 20_000
@@ -37,7 +39,7 @@ class TextTopics(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     def fit(self, rows: pd.DataFrame, _target: object = None) -> TextTopics:
         """Learn words and topics from the rows that hold a text; at most 20,000 of them, evenly spaced."""
         texts = [text for text in self._texts(rows) if text]
-        fitted = texts[:: -(-len(texts) // MOST_FITTED)] if texts else []
+        fitted = texts[:: even_step(len(texts), MOST_FITTED)]
         self.has_topics_ = len(fitted) >= LEAST_TEXTS
         if not self.has_topics_:
             return self

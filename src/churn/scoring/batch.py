@@ -11,11 +11,11 @@ import pyarrow as pa
 from pandas.api.types import is_float_dtype
 
 from churn.core.settings import PolicySettings
-from churn.evaluation.money import MRR, contact_profit, customer_values, monthly_revenue
+from churn.evaluation.money import contact_profit, customer_values, monthly_revenue
 from churn.explanation.causes import CAUSE_TEXTS, sum_by_cause, top_cause
 from churn.explanation.contributions import explain_rows
 from churn.explanation.reasons import choose_reasons, facts_told, tells, write_reasons
-from churn.features.catalog import plain_name
+from churn.features.catalog import MRR, plain_name
 from churn.modeling.bundle import Bundle
 
 LISTS = ("reasons_en", "reasons_ja")

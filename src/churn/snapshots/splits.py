@@ -51,6 +51,11 @@ def rows_in(rows: pd.DataFrame, is_in: np.ndarray) -> pd.DataFrame:
     return rows.loc[is_in]
 
 
+def even_step(count: int, most: int) -> int:
+    """Return every how many of so many rows one is taken, evenly spaced, where at most `most` are enough."""
+    return max(-(-count // most), 1)
+
+
 @dataclass(frozen=True)
 class DateSplit:
     """As-of dates by their part; parts lie an embargo apart, in this order."""
