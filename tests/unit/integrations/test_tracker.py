@@ -26,7 +26,7 @@ def test_takes_what_a_stage_gives(settings: ChurnSettings, tmp_path: Path) -> No
         tracker.table([{"文字": 1}], "table.json")
         tracker.text("文字", "note.md")
         tracker.figure(figure, "picture")
-        tracker.file(tmp_path / "file.txt", "folder")
+        tracker.file(tmp_path / "file.txt")
         tracker.dataset("toy", tmp_path, "f" * 64, "training")
     run = run_of(settings, tracker.run_id)
     assert run.data.tags["rows"] == "3"
@@ -34,7 +34,7 @@ def test_takes_what_a_stage_gives(settings: ChurnSettings, tmp_path: Path) -> No
     assert run.data.params["long"] == "x" * 500
     assert json.loads(artifact_text(tracker.run_id, "table.json")) == [{"文字": 1}]
     assert artifact_text(tracker.run_id, "note.md") == "文字"
-    assert artifact_text(tracker.run_id, "folder/file.txt") == "content"
+    assert artifact_text(tracker.run_id, "file.txt") == "content"
     pictures = connect(settings)[0].list_artifacts(tracker.run_id, "plots")
     assert [picture.path for picture in pictures] == ["plots/picture.png"]
     (given,) = run.inputs.dataset_inputs
