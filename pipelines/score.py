@@ -6,6 +6,7 @@ import logging
 
 from churn.core.settings import ChurnSettings
 from churn.integrations.datasets import customers_not_to_contact, rows_to_score
+from churn.integrations.engine import as_written
 from churn.integrations.interrupts import interruptible
 from churn.integrations.layers import read_staged, source_folder
 from churn.integrations.publication import publish
@@ -45,7 +46,7 @@ def run(settings: ChurnSettings) -> StageResult:
             unseen = check_categories(features, model.bundle, settings.policy.max_unseen_share)
             mark = ModelMark(model.name, model.version, model.run_id)
             path, totals = score_in_parts(engine, features, model.bundle, settings.policy, mark, settings.source)
-            scores = engine.backend.read_parquet(str(path))
+            scores = engine.backend.read_parquet(as_written(path))
             left_alone = customers_not_to_contact(engine, staged, settings)
             worklist = build_worklist(scores, settings.policy, left_alone)
             unlisted = count_left_alone(scores, left_alone)

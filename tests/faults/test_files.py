@@ -5,8 +5,10 @@ from __future__ import annotations
 import gzip
 import os
 import re
+import shutil
 from pathlib import Path
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -93,6 +95,26 @@ class TestPaths:
         path = company.file("customers").rename(company.root / "it's export [1].CSV")
         company.stage(inputs={"customers_raw": InputSettings(path=str(path))})
         assert len(company.rows("customers")) == 3
+
+    @pytest.mark.parametrize("ending", ["csv", "parquet"])
+    @pytest.mark.parametrize("stated", ["customers[1].{}", "customers?1?.{}"])
+    def test_a_file_is_not_read_for_another_that_its_name_fits_as_a_pattern(
+        self, company: Company, stated: str, ending: str
+    ):
+        right, other = (company.root / "raw" / f"customers{name}.{ending}" for name in ("[1]", "1"))
+        frame = pd.read_csv(company.file("customers"))
+        for path, rows in ((right, frame), (other, frame.head(1))):
+            rows.to_csv(path, index=False) if ending == "csv" else rows.to_parquet(path)
+        company.stage(inputs={"customers_raw": InputSettings(path=str(right.parent / stated.format(ending)))})
+        assert len(company.rows("customers")) == 3
+
+    def test_brackets_and_quotes_in_the_name_of_a_folder_are_no_pattern(self, company: Company):
+        other = company.root / "o'neil1"
+        shutil.copytree(company.root / "raw", other)
+        (other / "customers.csv").write_text("customer_id,signed_up_at,country\nX,2024-01-01,DE\n")
+        right = (company.root / "raw").rename(company.root / "o'neil[1]")
+        company.stage(inputs={f"{name}_raw": InputSettings(path=str(right / f"{name}*.csv")) for name in COMPANY})
+        assert [row["customer_id"] for row in company.rows("customers")] == ["C1", "C2", "C3"]
 
     @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
     @pytest.mark.parametrize("locked", ["customers.csv", "."])

@@ -18,7 +18,7 @@ from typing import IO
 
 from churn.core.errors import DataRefused, first_line
 from churn.core.source import InputSettings
-from churn.integrations.engine import Engine, quoted
+from churn.integrations.engine import Engine, file_literal, quoted
 from churn.integrations.store import output_errors
 
 CHUNK = 1 << 20
@@ -44,7 +44,7 @@ def csv_relation(engine: Engine, name: str, files: list[Path], settings: InputSe
     parts = []
     for header, group in by_layout.items():
         columns = ", ".join(f"'{quoted(column)}': 'VARCHAR'" for column in header)
-        listed = ", ".join(f"'{quoted(file)}'" for file in group)
+        listed = ", ".join(map(file_literal, group))
         parts.append(
             f"SELECT * FROM read_csv([{listed}], auto_detect = false, header = true, columns = {{{columns}}}, "
             f"delim = '{quoted(settings.delimiter)}', quote = '\"', escape = '\"', strict_mode = true, "

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from churn.core.errors import ChurnError, ConfigRefused, DataRefused, DependencyDown, first_line
 from churn.core.source import InputSettings
 from churn.core.suggestions import did_you_mean
-from churn.integrations.engine import Engine, quoted
+from churn.integrations.engine import Engine, file_literal
 from churn.integrations.store import output_errors
 
 ROWS_PER_BATCH = 100_000
@@ -73,7 +73,7 @@ def _copy_table(backend: ibis.BaseBackend, engine: Engine, name: str, table: str
     with output_errors(target), pq.ParquetWriter(target, reader.schema) as writer:
         for batch in reader:
             writer.write_batch(batch)
-    return f"read_parquet('{quoted(target)}')"
+    return f"read_parquet({file_literal(target)})"
 
 
 def _has_arrow_values(kind: dt.DataType) -> bool:

@@ -22,7 +22,7 @@ from churn.features.flat import describe_flat, flat_labels
 from churn.features.matrix import FeatureTable, build_features, complete_settings, is_built, join_matrix
 from churn.features.rollup import SUMS
 from churn.features.stated import refuse_absent_kinds
-from churn.integrations.engine import Engine
+from churn.integrations.engine import Engine, file_literal
 from churn.integrations.layers import ATTRIBUTES, MATRIX_ORDER, Layer, open_tables
 from churn.integrations.rollups import Rollup, open_rollup
 from churn.snapshots.beginnings import find_beginnings
@@ -54,10 +54,10 @@ class Dataset:
 
     def count_outcomes(self, engine: Engine, layer: Layer) -> OutcomeCounts:
         """Return counts of labels and exclusions of the written data set."""
-        labels = layer.path("labels")
+        labels = file_literal(layer.path("labels"))
         rows = engine.run(
             f"SELECT count(*), count(*) FILTER (churned), count(*) FILTER (churned IS NOT NULL), "
-            f"min(as_of_date) FILTER (is_label_complete), max(as_of_date) FILTER (is_label_complete) FROM '{labels}'"
+            f"min(as_of_date) FILTER (is_label_complete), max(as_of_date) FILTER (is_label_complete) FROM {labels}"
         )[0]
         total, churned, labelled, first, last = rows
         metrics = {
@@ -68,13 +68,14 @@ class Dataset:
         }
         lines = [f"features: {note}" for note in layer.manifest.get("coverage_notes", ())]
         lines += [f"labels: {churned:,} churned of {labelled:,} labelled, trainable as-of dates {first} to {last}"]
-        lines += _side_by_side(engine, str(labels))
-        for reason, count in engine.run(f"SELECT {LEFT_OUT}, count(*) FROM '{labels}' GROUP BY 1 ORDER BY 1"):
+        lines += _side_by_side(engine, labels)
+        for reason, count in engine.run(f"SELECT {LEFT_OUT}, count(*) FROM {labels} GROUP BY 1 ORDER BY 1"):
             if reason is not None:
                 metrics[f"left_out_{reason}"] = count
                 lines.append(f"labels: {count:,} left out of training: {reason.replace('_', ' ')}")
         if "candidates" in layer.manifest["rows"]:
-            counted = engine.run(f"SELECT {EXCLUDED}, count(*) FROM '{layer.path('candidates')}' GROUP BY 1 ORDER BY 1")
+            candidates = file_literal(layer.path("candidates"))
+            counted = engine.run(f"SELECT {EXCLUDED}, count(*) FROM {candidates} GROUP BY 1 ORDER BY 1")
             for reason, count in counted:
                 if reason is not None:
                     metrics[f"excluded_{reason}"] = count
@@ -88,12 +89,12 @@ def _side_by_side(engine: Engine, labels: str) -> list[str]:
     Who left on the first date and stayed on one whose outcome begins after that was active again in between.
     """
     by_date = engine.run(
-        f"SELECT as_of_date, count(churned), count(*) FILTER (churned) FROM '{labels}' GROUP BY 1 ORDER BY 1"
+        f"SELECT as_of_date, count(churned), count(*) FILTER (churned) FROM {labels} GROUP BY 1 ORDER BY 1"
     )
     returns = engine.run(
-        f"WITH first AS (SELECT customer_id, as_of_date, label_end_date FROM '{labels}' WHERE churned AND as_of_date = "
-        f"(SELECT min(as_of_date) FROM '{labels}' WHERE churned IS NOT NULL)), "
-        f"back AS (SELECT DISTINCT customer_id FROM first JOIN '{labels}' AS later USING (customer_id) "
+        f"WITH first AS (SELECT customer_id, as_of_date, label_end_date FROM {labels} WHERE churned AND as_of_date = "
+        f"(SELECT min(as_of_date) FROM {labels} WHERE churned IS NOT NULL)), "
+        f"back AS (SELECT DISTINCT customer_id FROM first JOIN {labels} AS later USING (customer_id) "
         "WHERE later.churned = false AND later.as_of_date >= first.label_end_date) "
         "SELECT as_of_date, count(*), count(back.customer_id) FROM first LEFT JOIN back USING (customer_id) GROUP BY 1"
     )

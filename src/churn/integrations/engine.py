@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -61,6 +62,22 @@ def shortage(error: BaseException) -> ChurnError | None:
 def quoted(value: object) -> str:
     """Return text safe inside single quotes of an SQL literal."""
     return str(value).replace("'", "''")
+
+
+def as_written(path: Path) -> str:
+    """Return a path so that an engine reads the file of that very name and takes no sign of it for a pattern.
+
+    Examples
+    --------
+    >>> as_written(Path("events[1].csv"))
+    'events[[]1].csv'
+    """
+    return glob.escape(str(path))
+
+
+def file_literal(path: Path) -> str:
+    """Return the SQL literal by which an engine reads this very file."""
+    return f"'{quoted(as_written(path))}'"
 
 
 def identifier(name: str) -> str:

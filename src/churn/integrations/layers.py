@@ -16,7 +16,7 @@ from churn.core.errors import DataRefused, first_line
 from churn.core.problem import Problem
 from churn.core.settings import ChurnSettings
 from churn.features.rollup import KNOWN_ON, known_on
-from churn.integrations.engine import Engine
+from churn.integrations.engine import Engine, as_written
 from churn.integrations.store import (
     CURRENT,
     MANIFEST,
@@ -168,7 +168,7 @@ def open_tables(engine: Engine, layer: Layer) -> dict[str, ir.Table]:
 
 def _open_table(engine: Engine, path: Path, name: str) -> ir.Table:
     try:
-        return engine.backend.read_parquet(str(path), table_name=f"stg_{name}")
+        return engine.backend.read_parquet(as_written(path), table_name=f"stg_{name}")
     except Exception as error:
         raise DataRefused(
             f"the staged table {path} cannot be read: {first_line(error)}",

@@ -21,7 +21,7 @@ from churn.integrations.csv_files import (
     line_endings,
     refuse_repeated_header,
 )
-from churn.integrations.engine import Engine, quoted, shortage
+from churn.integrations.engine import Engine, as_written, file_literal, shortage
 
 KINDS = {
     ".json": "JSON",
@@ -96,7 +96,10 @@ def _each_once(files: Sequence[Path]) -> list[Path]:
 
 
 def _files_of(pattern: Path) -> Iterator[Path]:
-    return (Path(p) for p in glob.glob(str(pattern), recursive=True) if Path(p).is_file())  # noqa: PTH207
+    """Return the files of a pattern; a folder there is by that very name is meant as it is written."""
+    folder = as_written(pattern.parent) if pattern.parent.is_dir() else str(pattern.parent)
+    found = glob.glob(f"{folder}/{pattern.name}", recursive=True)  # noqa: PTH207
+    return (Path(path) for path in found if Path(path).is_file())
 
 
 def origin_of(read: Path, inputs: Mapping[str, InputSettings]) -> tuple[str, Path] | None:
@@ -180,13 +183,13 @@ def _parquet(engine: Engine, name: str, files: list[Path], _: InputSettings, by_
     for file in files:
         _refuse_other_kind(name, file)
         try:
-            engine.run(f"SELECT bit_xor(hash(COLUMNS(*))) FROM read_parquet('{quoted(file)}')")
+            engine.run(f"SELECT bit_xor(hash(COLUMNS(*))) FROM read_parquet({file_literal(file)})")
         except Exception as error:
             raise shortage(error) or broken_file(name, file, "is not a whole Parquet file", error) from error
         header = tuple(pq.read_schema(file).names)
         refuse_repeated_header(name, str(file), header)
         by_layout.setdefault(header, []).append(file)
-    listed = ", ".join(f"'{quoted(file)}'" for file in files)
+    listed = ", ".join(map(file_literal, files))
     return f"read_parquet([{listed}], union_by_name = true)"
 
 

@@ -24,7 +24,7 @@ from churn.core.settings import ChurnSettings
 from churn.core.windows import Block, cover_segments
 from churn.features.rollup import KEYS, KNOWN_ON, LONGEST_DAYS, merge_blocks, sum_days
 from churn.features.segments import SegmentPlan
-from churn.integrations.engine import Engine
+from churn.integrations.engine import Engine, as_written
 from churn.integrations.layers import KEEP_VERSIONS, KNOWN_DAYS, Layer, kept_layers, open_tables, source_folder
 from churn.integrations.locks import WRITE_LOCK, hold_lock
 from churn.integrations.store import MANIFEST, code_fingerprint, fingerprint, output_errors, sha256_of, write_json
@@ -133,7 +133,7 @@ class Rollup:
             files.take(aside, self._name(block))
 
     def _read(self, files: _Files, blocks: Sequence[Block]) -> ir.Table:
-        paths = [str(files.path(self._name(block))) for block in blocks]
+        paths = [as_written(files.path(self._name(block))) for block in blocks]
         table: ir.Table = self.engine.backend.read_parquet(paths)
         return table
 

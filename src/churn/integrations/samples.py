@@ -16,7 +16,7 @@ import pandas as pd
 from churn.core.errors import ConfigRefused
 from churn.core.settings import ChurnSettings
 from churn.features.catalog import Catalog
-from churn.integrations.engine import Engine
+from churn.integrations.engine import Engine, as_written
 from churn.integrations.engines import open_engine, owner_of
 from churn.integrations.frames import read_labelled, read_matrix
 from churn.integrations.layers import MATRIX_ORDER, Layer, source_folder
@@ -103,7 +103,7 @@ def _open_matrix(dataset: Layer, settings: ChurnSettings) -> Iterator[tuple[Engi
         if is_gone(owner_of(left)):
             shutil.rmtree(left, ignore_errors=True)
     with open_engine(settings.engine, folder) as engine:
-        yield engine, engine.backend.read_parquet(str(dataset.path("matrix")))
+        yield engine, engine.backend.read_parquet(as_written(dataset.path("matrix")))
 
 
 def _count_by_date(matrix: ir.Table) -> pd.DataFrame:

@@ -10,7 +10,7 @@ import ibis.expr.types as ir
 from churn.core.settings import PolicySettings
 from churn.core.source import SourceSettings
 from churn.evaluation.money import mrr_feature
-from churn.integrations.engine import Engine
+from churn.integrations.engine import Engine, as_written
 from churn.integrations.frames import on_frames, to_frame
 from churn.integrations.store import output_errors
 from churn.modeling.bundle import Bundle
@@ -42,7 +42,7 @@ def score_in_parts(
     parts, ranked = engine.scratch / "parts.parquet", engine.scratch / "ranked.parquet"
     with output_errors(parts):
         engine.write_mapped(features, on_frames(score, takes, gives), gives, parts)
-    scores = engine.backend.read_parquet(str(parts))
+    scores = engine.backend.read_parquet(as_written(parts))
     totals = measure_scores(scores)
     check_scores(totals, customers, bundle.base_rate)
     with output_errors(ranked):

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from churn.core.errors import ChurnError, DataRefused, OutputFailed, first_line
-from churn.integrations.engine import Engine, quoted
+from churn.integrations.engine import Engine, file_literal
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -88,7 +88,7 @@ def write_table(engine: Engine, table: ir.Table, path: Path, order: Sequence[str
         engine.write_sorted(table, order, path)
     else:
         engine.write(table, path)
-    return int(engine.run(f"SELECT count(*) FROM read_parquet('{quoted(path)}')")[0][0])
+    return int(engine.run(f"SELECT count(*) FROM read_parquet({file_literal(path)})")[0][0])
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -130,8 +130,8 @@ def has_fingerprint(content: Any) -> bool:
 
 def table_fingerprint(engine: Engine, path: Path) -> str:
     """Return an id of a Parquet file's rows that does not depend on their order."""
-    rows = engine.run(f"SELECT {MIXED} FROM (SELECT hash(t::VARCHAR) AS h FROM read_parquet('{quoted(path)}') t)")[0]
-    return _mixed(*rows)
+    rows = f"SELECT hash(t::VARCHAR) AS h FROM read_parquet({file_literal(path)}) t"
+    return _mixed(*engine.run(f"SELECT {MIXED} FROM ({rows})")[0])
 
 
 def day_fingerprints(engine: Engine, path: Path, dated: ir.Table) -> dict[str, str]:
@@ -146,7 +146,7 @@ def day_fingerprints(engine: Engine, path: Path, dated: ir.Table) -> dict[str, s
 
     select = ibis.to_sql(dated, dialect="duckdb")
     rows = engine.run(
-        f"WITH staged AS (SELECT * FROM read_parquet('{quoted(path)}')) SELECT day, {MIXED} FROM "
+        f"WITH staged AS (SELECT * FROM read_parquet({file_literal(path)})) SELECT day, {MIXED} FROM "
         f"(SELECT t.{dated.columns[-1]} AS day, hash(t::VARCHAR) AS h FROM ({select}) t) GROUP BY day ORDER BY day"
     )
     return {str(day): _mixed(*mixed) for day, *mixed in rows}

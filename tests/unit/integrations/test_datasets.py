@@ -53,7 +53,7 @@ def built(
     staged_company: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[ChurnSettings, Dataset, Layer]]:
     """A data set on five dates, built once: no test here changes it."""
-    settings = settings_of(copy_company(staged_company, tmp_path_factory.mktemp("built")))
+    settings = settings_of(copy_company(staged_company, tmp_path_factory.mktemp("it's built [1]")))
     with open_engine(ENGINE) as engine:
         dataset = build_point_in_time_dataset(engine, read_staged(settings), settings)
         yield settings, dataset, written(engine, settings, dataset)
