@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from churn.core.settings import ChurnSettings
@@ -15,7 +16,7 @@ UNLISTED = ("paths", "tracking", "engine", "source")
 
 def origin_tags(stage: str, settings: ChurnSettings, builds_on: str | None) -> dict[str, str]:
     """Return the tags of a stage's run: stage, source, process, git commit, and the run it builds on."""
-    tags = {"stage": stage, "source": settings.source.name, PROCESS_TAG: process_name(), **_git_tags(settings)}
+    tags = {"stage": stage, "source": settings.source.name, PROCESS_TAG: process_name(), **_git_tags()}
     return {**tags, "builds_on": builds_on} if builds_on else tags
 
 
@@ -44,16 +45,17 @@ def _flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, object]:
     return flat
 
 
-def _git_tags(settings: ChurnSettings) -> dict[str, str]:
-    root = str(settings.paths.root)
+def _git_tags() -> dict[str, str]:
+    """Return the commit of this code, nothing where it is no part of a repository, as when it is installed."""
     try:
-        commit = _git(root, "rev-parse", "HEAD")
-        is_clean = not _git(root, "status", "--porcelain")
+        _git("ls-files", "--error-unmatch", Path(__file__).name)
+        commit = _git("rev-parse", "HEAD")
+        is_clean = not _git("status", "--porcelain")
     except (OSError, subprocess.CalledProcessError):
         return {}
     return {"mlflow.source.git.commit": commit, "git.is_clean": str(is_clean).lower()}
 
 
-def _git(root: str, *arguments: str) -> str:
-    command = ["git", "-C", root, *arguments]
+def _git(*arguments: str) -> str:
+    command = ["git", "-C", str(Path(__file__).parent), *arguments]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()  # noqa: S603
