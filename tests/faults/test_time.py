@@ -68,6 +68,13 @@ class TestNaive:
         company.stage(inputs=inputs, time_zone="Europe/Berlin")
         assert staged_times(company) == [datetime(2024, 2, 1, 2), datetime(2024, 7, 1, 1)]
 
+    @pytest.mark.parametrize("zone", [None, "UTC"])
+    def test_nanoseconds_never_round_the_end_of_a_day_into_the_next(self, company: Company, zone: str | None):
+        aware_customers(company)
+        inputs = events_parquet(company, [1706745599_999999999], pa.timestamp("ns", zone))
+        company.stage(inputs=inputs, time_zone="UTC")
+        assert staged_times(company) == [datetime(2024, 1, 31, 23, 59, 59, 999999)]
+
     def test_a_day_without_an_hour_is_its_local_midnight(self, company: Company):
         company.write("events", events("2024-02-01"))
         company.stage(time_zone="Asia/Tokyo")

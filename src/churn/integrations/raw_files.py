@@ -21,8 +21,13 @@ from churn.integrations.csv_files import (
     line_endings,
     refuse_repeated_header,
 )
-from churn.integrations.engine import Engine, as_written, file_literal, shortage
+from churn.integrations.engine import Engine, as_written, file_literal, identifier, shortage
+from churn.integrations.input_times import columns_of
 
+NANOSECONDS = {
+    "TIMESTAMP_NS": "make_timestamp(epoch_ns({0}) // 1000)",
+    "TIMESTAMPTZ_NS": "timezone('UTC', make_timestamp(epoch_ns({0}) // 1000))",
+}
 KINDS = {
     ".json": "JSON",
     ".jsonl": "JSON lines",
@@ -190,7 +195,21 @@ def _parquet(engine: Engine, name: str, files: list[Path], _: InputSettings, by_
         refuse_repeated_header(name, str(file), header)
         by_layout.setdefault(header, []).append(file)
     listed = ", ".join(map(file_literal, files))
-    return f"read_parquet([{listed}], union_by_name = true)"
+    return _without_nanoseconds(engine, f"read_parquet([{listed}], union_by_name = true)")
+
+
+def _without_nanoseconds(engine: Engine, relation: str) -> str:
+    """Return a relation whose times are cut to microseconds, as everything behind it has them.
+
+    A cast would round the end of a day into the next, and the engine neither compares nor casts instants of nanoseconds
+    with others.
+    """
+    cut = [
+        f"{NANOSECONDS[kind].format(identifier(name))} AS {identifier(name)}"
+        for name, kind in columns_of(engine, relation).items()
+        if kind in NANOSECONDS
+    ]
+    return f"(SELECT * REPLACE ({', '.join(cut)}) FROM {relation})" if cut else relation
 
 
 def _refuse_other_kind(name: str, file: Path) -> None:

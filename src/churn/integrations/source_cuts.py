@@ -143,6 +143,9 @@ def _notes(engine: Engine, source: SourceSettings, inputs: _Inputs, as_of: date)
     if uncut:
         listed = ", ".join(uncut)
         yield f"inputs without a point in time cannot be cut, so what is read from them is not proven: {listed}"
+    empty = [table for table in source.tables if not engine.run(f"SELECT 1 FROM {CUT}{table} LIMIT 1")]
+    if empty:
+        yield f"no row is left before {as_of}, so what SELECTs take from later is not proven: {', '.join(empty)}"
     customers = source.tables.get("customers", "valid_from")
     for name in inputs.read_by(customers) if "valid_from" not in customers else ():
         for column, time in inputs.times[name].items():

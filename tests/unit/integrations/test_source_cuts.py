@@ -7,6 +7,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from churn.core.source import InputSettings
@@ -146,6 +148,26 @@ def test_hours_may_be_those_of_a_time_zone_where_times_name_none(audited: Audite
     local = "(loaded_at) REPLACE (opened_at::TIMESTAMP - INTERVAL 9 HOUR AS opened_at)"
     found = audited.cut(tickets=UNMAPPED.replace("(loaded_at)", local)).differences
     assert list(found["customer_id"]) == ["T49", "T59"], "loaded late, as ever"
+
+
+def test_instants_of_nanoseconds_are_cut_like_any_other(engine: Engine, audited: Audited, tmp_path: Path) -> None:
+    for name in RAW:
+        rows = pq.read_table(audited.raw / f"{name}.parquet")
+        finer = [
+            pa.field(f.name, pa.timestamp("ns", f.type.tz) if pa.types.is_timestamp(f.type) else f.type)
+            for f in rows.schema
+        ]
+        pq.write_table(rows.cast(pa.schema(finer)), tmp_path / f"{name}.parquet")
+    fine = Audited(engine, tmp_path)
+    assert fine.named(("size",)) == set()
+    looks_ahead = "SELECT customer_id, signed_up_at, count(closed_at) OVER () AS size FROM customers_raw"
+    assert fine.named(("size",), customers=looks_ahead) == {"customers.size"}
+
+
+def test_a_table_of_which_nothing_is_left_is_named(audited: Audited) -> None:
+    late = "SELECT * REPLACE (customer_id AS customer_id) FROM customers_raw WHERE closed_at > '2024-04-01'"
+    assert any("no row is left before" in note and "customers" in note for note in audited.cut(customers=late).notes)
+    assert not any("no row is left" in note for note in audited.cut().notes)
 
 
 @pytest.mark.parametrize(
