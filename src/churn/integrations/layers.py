@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from churn.integrations.store import (
     read_json,
     read_manifest,
     replace_folder,
+    sha256_of,
     table_fingerprint,
     write_json,
     write_table,
@@ -38,6 +39,7 @@ from churn.staging.stage import StagedTable
 log = logging.getLogger(__name__)
 KEEP_VERSIONS = 3
 KNOWN_DAYS = "known_days"  # in a staged layer's manifest: an id of the events that became known on each day
+FILES = "files"  # in a manifest: the SHA-256 of each file, by its name in the folder
 MATRIX_ORDER = ("as_of_date", "customer_id")  # of every table of a data set
 ATTRIBUTES = "attributes"  # what a data set is sliced by, kept apart from its features
 
@@ -95,7 +97,14 @@ def write_staged(
             if table.has_rejected:
                 write_table(engine, table.rejected, folder / f"rejected_{name}.parquet")
         mark = fingerprint([settings.source.model_dump(mode="json", exclude={"inputs"}), prints])
-        manifest = {"fingerprint": mark, "tables": prints, "rows": rows, KNOWN_DAYS: known_days, **facts}
+        manifest = {
+            "fingerprint": mark,
+            "tables": prints,
+            "rows": rows,
+            KNOWN_DAYS: known_days,
+            FILES: _marks(folder, staged),
+            **facts,
+        }
         write_json(folder / MANIFEST, manifest)
     target = parent / mark
     with output_errors(target):
@@ -161,8 +170,13 @@ def open_tables(engine: Engine, layer: Layer) -> dict[str, ir.Table]:
     Raises
     ------
     DataRefused
-        When a file is gone or damaged.
+        When a file is gone or damaged, or another than was written: a flipped bit may well read as another number.
     """
+    again = "Run 'churn validate' with the same overrides again"
+    for table, file in _altered(layer).items():
+        raise DataRefused(
+            f"{file} is gone or was altered after it was staged", table=table, code="broken_file", remedy=again
+        )
     return {name: _open_table(engine, layer.path(name), name) for name in layer.manifest["tables"]}
 
 
@@ -199,17 +213,36 @@ def write_dataset(
         rows = {
             name: write_table(engine, table, folder / f"{name}.parquet", MATRIX_ORDER) for name, table in tables.items()
         }
-        manifest = {"fingerprint": key, "rows": rows, **facts}
+        manifest = {"fingerprint": key, "rows": rows, FILES: _marks(folder, tables), **facts}
         write_json(folder / MANIFEST, manifest)
     return Layer(target, read_json(target / MANIFEST)), rows
 
 
 def find_dataset(settings: ChurnSettings, staged: Layer) -> Layer | None:
-    """Return the data set of these settings, or None where it has not been built, or a table of it is gone."""
+    """Return the data set of these settings, or None where it has not been built, or a file of it is not as it was."""
     target = source_folder(settings, "datasets") / dataset_key(settings, staged)
     manifest = read_manifest(target)
-    found = Layer(target, manifest) if manifest else None
-    return found if found and all(found.path(name).exists() for name in found.manifest["rows"]) else None
+    if manifest is None or FILES not in manifest:
+        return None
+    found = Layer(target, manifest)
+    altered = _altered(found)
+    for file in altered.values():
+        log.warning("%s is gone or was altered after it was built: the data set is built again", file)
+    return None if altered else found
+
+
+def _marks(folder: Path, tables: Iterable[str]) -> dict[str, str]:
+    """Return the SHA-256 of each file of some tables, by its name in the folder; a table may be a folder of parts."""
+    paths = [folder / f"{name}.parquet" for name in tables]
+    files = [file for path in paths for file in (sorted(path.glob("*.parquet")) if path.is_dir() else [path])]
+    return {str(file.relative_to(folder)): sha256_of(file) for file in files}
+
+
+def _altered(layer: Layer) -> dict[str, Path]:
+    """Return by table a file of a layer that is gone, or holds other bytes than were written."""
+    marks = {layer.folder / name: mark for name, mark in layer.manifest.get(FILES, {}).items()}
+    others = [file for file, mark in marks.items() if not file.is_file() or sha256_of(file) != mark]
+    return {file.relative_to(layer.folder).parts[0].removesuffix(".parquet"): file for file in others}
 
 
 def _remove_old(parent: Path, keep: str) -> None:

@@ -4,6 +4,8 @@ import os
 from pathlib import Path
 
 import ibis
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from churn.core.errors import DataRefused, OutputFailed
@@ -110,6 +112,15 @@ class TestStaged:
         company.stage()
         assert open_tables(engine, layer)["events"].count().to_pyarrow().as_py() == 3
 
+    def test_a_bit_that_flipped_in_a_value_is_seen_although_the_file_still_reads(self, company: Company, engine):
+        layer = read_staged(company.settings)
+        rows = pq.read_table(layer.path("subscriptions"))
+        mrr = pa.array([51.0, *rows["mrr"].to_pylist()[1:]])
+        pq.write_table(rows.set_column(rows.schema.get_field_index("mrr"), "mrr", mrr), layer.path("subscriptions"))
+        with pytest.raises(DataRefused, match="was altered after it was staged") as refused:
+            open_tables(engine, layer)
+        assert (refused.value.code, refused.value.table) == ("broken_file", "subscriptions")
+
     def test_a_disk_that_is_full_leaves_the_former_version(self, company: Company, monkeypatch: pytest.MonkeyPatch):
         before = company.on_disk()
         write = layers.write_table
@@ -172,3 +183,11 @@ class TestDatasets:
         layer, _ = self.written(company.settings, labels="a\n1", attributes="a\n1")
         layer.path("attributes").unlink()
         assert find_dataset(company.settings, read_staged(company.settings)) is None
+
+    def test_one_of_which_a_file_was_altered_has_to_be_built_again(
+        self, company: Company, caplog: pytest.LogCaptureFixture
+    ):
+        layer, _ = self.written(company.settings, labels="a\n1")
+        pq.write_table(pq.read_table(layer.path("labels")).slice(0, 0), layer.path("labels"))
+        assert find_dataset(company.settings, read_staged(company.settings)) is None
+        assert "labels.parquet is gone or was altered" in caplog.text
