@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -11,7 +10,6 @@ import numpy as np
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 
-log = logging.getLogger(__name__)
 LEAST_SLOPE = 0.01
 LINE_SHARE = 0.01
 PRIOR_LEAVERS = 20
@@ -95,7 +93,7 @@ def fit_calibrator(
 
     With weights (rows,) each row stands for so many, and probabilities come out at the rate of all of them.
 
-    A fitted slope at or below zero would turn the ranking round: it is set to a small positive value and said.
+    A fitted slope at or below zero would turn the ranking round: it is set to `LEAST_SLOPE`.
 
     References
     ----------
@@ -131,9 +129,7 @@ def _fit_line(raw_score: np.ndarray, churned: np.ndarray, weight: np.ndarray) ->
     free = float(line.coef_[0, 0])
     leavers = float(churned.sum())
     slope = 1 + (free - 1) * leavers / (leavers + PRIOR_LEAVERS)
-    if slope < LEAST_SLOPE:
-        log.warning("calibration: scores do not rise with the outcome on the calibration dates (slope %.3f)", free)
-        slope = LEAST_SLOPE
+    slope = max(slope, LEAST_SLOPE)
     return Calibrator("sigmoid", slope, _find_intercept(slope * raw_score, churned, weight))
 
 

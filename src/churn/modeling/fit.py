@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -17,7 +18,7 @@ from churn.core.errors import DataRefused
 from churn.core.source import SourceSettings
 from churn.features.catalog import Catalog
 from churn.modeling.bundle import Bundle, raw_score_of
-from churn.modeling.calibration import Method, fit_calibrator
+from churn.modeling.calibration import LEAST_SLOPE, Method, fit_calibrator
 from churn.modeling.competing import group_by_cause
 from churn.modeling.encoding import build_pipeline, count_text_outputs
 from churn.modeling.follow_up import follow_up, known_by
@@ -26,6 +27,7 @@ from churn.modeling.stopping import choose_tree_count
 from churn.snapshots.sampling import WEIGHT
 from churn.snapshots.splits import Fold, even_step, rows_in
 
+log = logging.getLogger(__name__)
 TARGET = "churned"
 ENOUGH_ROWS = 20_000  # the middle of so many is known to a hundredth of a standard deviation
 RECENCY = ("eng_activity_recency_days", "sub_terms_age_days", "prof_age_days")
@@ -120,6 +122,8 @@ def fit_bundle(
         later = rows_in(matrix, fold.calibrate)
         churned, weight = later[TARGET].to_numpy(dtype=int), weights_of(later)
         honest = fit_calibrator(calibration, raw_score_of(pipeline, later[ordered.names]), churned, weight)
+        if honest.slope == LEAST_SLOPE:
+            log.warning("%s: scores do not rise with the outcome on the calibration dates", candidate.name)
         lesson = _lesson(matrix, fold.to_the_last(), candidate, problem)
         pipeline = _learn(clone(pipeline), ordered, lesson)
         calibrator = honest.moved_to(raw_score_of(pipeline, later[ordered.names]), churned, weight)

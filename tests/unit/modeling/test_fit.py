@@ -68,6 +68,13 @@ class TestFitBundle:
         earned = fit_calibrator("sigmoid", earlier.raw_score(later), later["churned"].to_numpy())
         assert replace(fitted("trees").calibrator, shift=0.0) == earned
 
+    def test_a_model_whose_scores_do_not_rise_with_the_outcome_is_named(self, caplog: pytest.LogCaptureFixture) -> None:
+        matrix = make_matrix()
+        fold, candidate = make_fold(matrix), make_candidate("trees")
+        matrix.loc[fold.calibrate, "churned"] = 1 - matrix.loc[fold.calibrate, "churned"]
+        fit_bundle(matrix, fold, candidate, CATALOG, "sigmoid", PROBLEM)
+        assert f"{candidate.name}: scores do not rise with the outcome" in caplog.text
+
     def test_the_mean_of_the_calibration_rows_is_their_rate(self) -> None:
         matrix, bundle = make_matrix(), fitted("trees")
         later = matrix[make_fold(matrix).calibrate]
