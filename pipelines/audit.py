@@ -82,7 +82,7 @@ def _audit(
     differences, notes = [rebuilds.differences], list[str]()
     if settings.audit.source:
         with result.timed("source"):
-            cut = cut_source(engine, settings.source, rebuilds.dates[0])
+            cut = cut_source(engine, settings.source, rebuilds.dates)
             differences.append(cut.differences)
             notes += cut.notes
     with result.timed("alarms"):

@@ -205,7 +205,7 @@ class TestLeaksInTheSource:
                 "attributes": {**settings.source.attributes, **attributes},
             }
         )
-        found = cut_source(engine, changed, pd.Timestamp("2024-01-15").date())
+        found = cut_source(engine, changed, [pd.Timestamp("2024-01-15").date()])
         self.notes = found.notes
         return set(found.differences["feature"])
 

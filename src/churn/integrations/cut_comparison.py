@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -17,7 +17,8 @@ from churn.staging.typing import HAPPENED
 
 CHECK = "source without the future"
 ROW = "(row)"
-WHOLE, CUT = "whole_", "cut_"
+TOLD = "announced_at"
+WHOLE, CUT, REPEATED = "whole_", "cut_", "repeated_"
 LABEL = "churned"  # of a ready table: it lies after its date, and nothing else may
 
 
@@ -25,13 +26,14 @@ LABEL = "churned"  # of a ready table: it lies after its date, and nothing else 
 class Claims:
     """SQL for what a row of a SELECT says lies before the date.
 
-    Times that need no zone are taken at their word where the SELECT leaves them so (`is_exact`); of others only what
-    lies before by more than any time zone counts.
+    Where the inputs name their instants (`is_exact`), times are taken at their word, local ones as the source's `zone`
+    reads them; of others, and of days, only what lies before by more than any time zone counts.
     """
 
     as_of: date
     kinds: Mapping[str, str]
     is_exact: bool
+    zone: str
     lag_hours: int
 
     def has_come(self, name: str) -> str:
@@ -43,9 +45,10 @@ class Claims:
         return self._is_before(name, self.lag_hours)
 
     def _is_before(self, name: str, lag_hours: int) -> str:
-        column = f"w.{identifier(name)}"
-        if self.is_exact and "TIME ZONE" in self.kinds[name]:
-            return f"{column} < TIMESTAMPTZ '{self.as_of} 00:00:00+00' - INTERVAL {lag_hours} HOUR"
+        column, kind = f"w.{identifier(name)}", self.kinds[name]
+        if self.is_exact and kind.startswith("TIMESTAMP"):
+            instant = column if "TIME ZONE" in kind else f"timezone('{quoted(self.zone)}', {column}::TIMESTAMP)"
+            return f"{instant} < TIMESTAMPTZ '{self.as_of} 00:00:00+00' - INTERVAL {lag_hours} HOUR"
         return f"TRY_CAST(left({column}::VARCHAR, 10) AS DATE) < DATE '{self.as_of}' - {1 + -(-lag_hours // 24)}"
 
 
@@ -55,47 +58,71 @@ def key_of(contract: TableContract, there: Mapping[str, str]) -> list[str]:
     return key or [c.name for c in contract.columns if c.name in there and c.kind != "number"]
 
 
-def compare_results(
-    engine: Engine, contract: TableContract, as_of: date, lag_hours: int, is_exact: bool
-) -> pd.DataFrame:
+def compare_results(engine: Engine, contract: TableContract, claims: Claims) -> pd.DataFrame:
     """Return the values and rows of a table that are other in `whole_<table>` than in `cut_<table>`.
 
     Compared is what the rows of the whole say lies before the date. Where no key tells rows apart, nothing is.
     """
-    table = contract.name
-    there = columns_of(engine, f"{WHOLE}{table}")
-    key, claims = key_of(contract, there), Claims(as_of, there, is_exact, lag_hours)
+    table, there = contract.name, claims.kinds
+    key = key_of(contract, there)
     if not key:
         return pd.DataFrame(columns=COLUMNS)
-    past = _is_past(contract, there, claims)
-    on = " AND ".join(f"w.{identifier(k)} IS NOT DISTINCT FROM c.{identifier(k)}" for k in key)
-    shown = f"concat_ws(' | ', {', '.join(f'w.{identifier(k)}::VARCHAR' for k in key)})"
+    past, shown = _is_past(contract, there, claims), _name_of_row(key, there)
+    on, repeated = (f"ON {_same(key, other)}" for other in ("c", "r"))
     parts = [
         f"SELECT '{quoted(n)}', {shown}, w.{identifier(n)}::VARCHAR, c.{identifier(n)}::VARCHAR "
-        f"FROM {WHOLE}{table} w JOIN {CUT}{table} c ON {on} WHERE {past} AND {when} AND {differs(n)}"
+        f"FROM {WHOLE}{table} w JOIN {CUT}{table} c {on} WHERE {past} AND {when} AND {differs(n)}"
         for n, when in _compared(contract, there, key, claims).items()
     ]
-    if contract.duplicates == "refuse":  # of repeated rows one may lie on either side of the date
+    times = [c.name for c in contract.columns if c.kind == "time" and c.name in key and c.name not in contract.key]
+    dated = "".join(f" AND w.{identifier(name)} IS NOT NULL" for name in times)  # else the cut itself took the time
+    parts.append(
+        f"SELECT '{ROW}', {shown}, 'left out', 'there' FROM {CUT}{table} w ANTI JOIN {WHOLE}{table} c {on} "
+        f"ANTI JOIN {REPEATED}{WHOLE}{table} r {repeated} WHERE {past}{dated}"
+    )
+    told = _when_told(contract, there, claims)
+    if told:  # made of nothing that had come by then
         parts.append(
-            f"SELECT '{ROW}', {shown}, 'left out', 'there' FROM {CUT}{table} w ANTI JOIN {WHOLE}{table} c ON {on} "
-            f"WHERE {past}"
-        )
-    if table in HAPPENED:  # made of nothing that had come by then; of plans, only the end may be on record
-        parts.append(
-            f"SELECT '{ROW}', {shown}, 'there', 'not yet' FROM {WHOLE}{table} w ANTI JOIN {CUT}{table} c ON {on} "
-            f"WHERE {past} AND {claims.was_known(contract.time)}"
+            f"SELECT '{ROW}', {shown}, 'there', 'not yet' FROM {WHOLE}{table} w ANTI JOIN {CUT}{table} c {on} "
+            f"ANTI JOIN {REPEATED}{CUT}{table} r {repeated} WHERE {past} AND {told}"
         )
     rows = [row for part in parts for row in engine.run(f"{part} ORDER BY 2")]
     found = pd.DataFrame(rows, columns=["feature", "customer_id", "value", "other_value"])
     found["feature"] = f"{table}." + found["feature"]
-    return found.assign(check=CHECK, as_of_date=pd.Timestamp(as_of))[COLUMNS]
+    return found.assign(check=CHECK, as_of_date=pd.Timestamp(claims.as_of))[COLUMNS]
+
+
+def _same(key: Iterable[str], other: str) -> str:
+    return " AND ".join(f"w.{identifier(k)} IS NOT DISTINCT FROM {other}.{identifier(k)}" for k in key)
+
+
+def _name_of_row(key: Iterable[str], there: Collection[str]) -> str:
+    """Return SQL for the customer whose row it is, with what tells the row from the customer's others in brackets."""
+    others = ", ".join(f"w.{identifier(k)}::VARCHAR" for k in key if k != "customer_id")
+    if "customer_id" not in there:
+        return f"concat_ws(', ', {others})"
+    customer = f"w.{identifier('customer_id')}::VARCHAR"
+    return f"concat({customer}, ' (' || nullif(concat_ws(', ', {others}), '') || ')')" if others else customer
+
+
+def _when_told(contract: TableContract, there: Collection[str], claims: Claims) -> str:
+    """Return SQL that is true for rows that say they were on record; nothing of plans: only their end may be."""
+    if contract.name not in (*HAPPENED, "incidents"):
+        return ""
+    return _or_announced(claims.was_known(contract.time), there, claims)
+
+
+def _or_announced(begun: str, there: Collection[str], claims: Claims) -> str:
+    """Return SQL for what has begun or, of a change of the company, was announced."""
+    return f"({begun} OR coalesce({claims.was_known(TOLD)}, false))" if TOLD in there else begun
 
 
 def _is_past(contract: TableContract, there: Mapping[str, str], claims: Claims) -> str:
     """Return SQL that is true for rows that say they lie before the date and were known by then."""
     keys = [f"w.{identifier(name)} IS NOT NULL" for name in contract.key if name in there and name != "valid_from"]
-    times = [claims.has_come(name) for name in (contract.time, "known_at", "valid_from") if name in there]
-    past = " AND ".join([*keys, *times])
+    times = [claims.has_come(name) for name in ("known_at", "valid_from") if name in there]
+    begun = [_or_announced(claims.has_come(contract.time), there, claims)] if contract.time in there else []
+    past = " AND ".join([*keys, *begun, *times])
     if contract.name in CONTRACT and contract.name != "customers" and "customer_id" in there:
         # facts of customers yet to come are nobody's
         past += f" AND w.customer_id IN (SELECT customer_id FROM {CUT}customers)"
@@ -119,7 +146,9 @@ def _compared(
         time = name if name in happened else arriving.get(name)
         if time is not None and time in there:
             whens[name] = f"w.{identifier(time)} IS NOT NULL AND {claims.has_come(time)}"
-        elif column.kind != "time" or name in (contract.time, *PLANNED.get(contract.name, ())):
+        elif name == contract.time:
+            whens[name] = claims.has_come(name)
+        elif column.kind != "time" or name in PLANNED.get(contract.name, ()):
             whens[name] = "true"
     return whens
 

@@ -25,6 +25,12 @@ LOG_CHANCE = math.log(1e4)
 PLANS = frozenset(name for names in PLANNED.values() for name in names)
 _VERSION = re.compile(r"^(valid_from|effective_(from|date)|known_at)$", re.IGNORECASE)
 _WRITTEN = re.compile(r"^_?(load|ingest|insert|import|sync|etl)\w*_(at|on|time|ts|date)$", re.IGNORECASE)
+"""Names of when a row arrived, where nobody reads it; a column that is read may be the payment of an invoice."""
+_ARRIVED = re.compile(
+    r"^\w*(received|arrived|recorded|created|processed|collector|captured|extracted|uploaded|stored|posted|available"
+    r"|etl|dwh|fivetran|airbyte|batch|sdc)(_(at|on|time|ts|tstamp|timestamp|date|synced))+$",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)
@@ -82,7 +88,7 @@ def cut_view(
     """Return SQL for an input as it stood at the instant; plans are known with their row, wherever they lie."""
     happened = {name: time for name, time in times.items() if name not in plans}
     written = [name for name in happened if _is_when_written(engine, relation, name, happened, zone, as_of)]
-    facts = [name for name in happened if name in written or not _WRITTEN.match(name)] or list(happened)
+    facts = [name for name, time in happened.items() if name in written or not _tells_writing(time)] or list(happened)
     if not facts:
         return f"SELECT * FROM {relation}"
     kinds, come = columns_of(engine, relation), {name: time.has_come(zone, as_of) for name, time in happened.items()}
@@ -100,6 +106,11 @@ def cut_view(
     return f"SELECT * REPLACE ({replaced}) FROM {relation} WHERE {' AND '.join([begun, *versions, *late])}"
 
 
+def _tells_writing(time: TimeColumn) -> bool:
+    """Return whether a column is named as one that says when its rows were written."""
+    return bool(_WRITTEN.match(time.name) or (time.is_unread and _ARRIVED.match(time.name)))
+
+
 def _is_when_written(
     engine: Engine, relation: str, name: str, happened: Mapping[str, TimeColumn], zone: str, as_of: date
 ) -> bool:
@@ -107,9 +118,9 @@ def _is_when_written(
 
     Otherwise it is the time of an export or a migration, which says nothing about its rows.
     """
-    if not _WRITTEN.match(name):
+    if not _tells_writing(happened[name]):
         return False
-    others = [time.has_come(zone, as_of) for other, time in happened.items() if not _WRITTEN.match(other)]
+    others = [time.has_come(zone, as_of) for time in happened.values() if not _tells_writing(time)]
     if not others:
         return False
     by_then = happened[name].has_come(zone, as_of)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from types import MappingProxyType
 
@@ -15,16 +15,21 @@ _ISO = r"^\d{4}-\d{2}-\d{2}([Tt ]\d{2}:\d{2}.*)?$"
 _OFFSET = r":\d{2}.*([Zz]|UTC|[+-]\d{2}(:?\d{2})?)$"
 _FORMAT = re.compile(r"'([^']*%[Yy][^']*)'")
 _EPOCH = re.compile(r"\b(epoch_ms|to_timestamp)\s*\(\s*(?:CAST\s*\(\s*)?(?:\w+\.)?\"?(\w+)", re.IGNORECASE)
+_LEFT_OUT = re.compile(r"\bEXCLUDE\s*(\([^)]*\)|\w+)", re.IGNORECASE)
 _WHOLE = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "U")
 
 
 @dataclass(frozen=True)
 class TimeColumn:
-    """A column of times: SQL that reads them as local ones, as instants, or as whichever a text says it is."""
+    """A column of times: SQL that reads them as local ones, as instants, or as whichever a text says it is.
+
+    `is_unread` where none of the source's SELECTs names it.
+    """
 
     name: str
     local: str | None = None
     instant: str | None = None
+    is_unread: bool = False
 
     @property
     def is_exact(self) -> bool:
@@ -63,7 +68,8 @@ def find_times(
         for (name, reader, _), is_time in zip(tests, passed, strict=True):
             if is_time:
                 found.setdefault(name, reader)
-    return {name: found[name] for name in kinds if name in found}
+    words = set(re.findall(r"\w+", _LEFT_OUT.sub("", written)))
+    return {name: replace(found[name], is_unread=name not in words) for name in kinds if name in found}
 
 
 def columns_of(engine: Engine, relation: str) -> dict[str, str]:

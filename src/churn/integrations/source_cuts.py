@@ -8,7 +8,7 @@ before the date must then be the same.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -17,7 +17,7 @@ import pandas as pd
 from churn.auditing.differences import COLUMNS
 from churn.auditing.known import PLANNED
 from churn.core.source import SourceSettings
-from churn.integrations.cut_comparison import CUT, WHOLE, compare_results, key_of
+from churn.integrations.cut_comparison import CUT, REPEATED, WHOLE, Claims, compare_results, key_of
 from churn.integrations.engine import Engine, identifier
 from churn.integrations.input_cuts import PLANS, cut_view
 from churn.integrations.input_times import TimeColumn, columns_of, find_times
@@ -49,36 +49,45 @@ class _Inputs:
         return [name for name in self.relations if re.search(rf"\b{re.escape(name)}\b", select)]
 
 
-def cut_source(engine: Engine, source: SourceSettings, as_of: date) -> SourceCut:
+def cut_source(engine: Engine, source: SourceSettings, dates: Sequence[date]) -> SourceCut:
     """Return every value that a SELECT of the source takes from after a date, although it says it lies before.
 
     Parameters
     ----------
-    as_of
-        Where the inputs are cut; an early date leaves more future to be missed.
+    dates
+        Where the inputs are cut, in order: an early date leaves more future to be missed, a late one more facts that
+        may miss it.
 
     Returns
     -------
     SourceCut
-        Differences in the columns of `find_differences`; the feature is `table.column`, `customer_id` the row's key.
+        Differences in the columns of `find_differences`; the feature is `table.column`, `customer_id` whose row it is
+        and, in brackets, which one.
     """
     opened, selects = open_inputs(engine, source), source.tables.values()
     relations = {name: f"{relation} AS {identifier(name)}" for name, relation in opened.items()}
     times = {name: find_times(engine, opened[name], selects, source.inputs[name].times) for name in opened}
     inputs = _Inputs(relations, times, source.time_zone or "UTC")
     keep_results(engine, source, source.tables, WHOLE)
-    plans = _find_plans(engine, source, inputs, as_of)
-    for name, relation in relations.items():
-        view = cut_view(engine, relation, times[name], plans[name], inputs.zone, as_of)
+    plans = _find_plans(engine, source, inputs, dates[0])
+    found = [part for day in dates for part in _cut_at(engine, source, inputs, plans, day)]
+    differences = pd.concat(found, ignore_index=True)[COLUMNS]
+    return SourceCut(differences, tuple(_notes(engine, source, inputs, dates[0])))
+
+
+def _cut_at(
+    engine: Engine, source: SourceSettings, inputs: _Inputs, plans: Mapping[str, set[str]], as_of: date
+) -> Iterable[pd.DataFrame]:
+    """Yield what each SELECT makes otherwise of the inputs as they stood on a date."""
+    for name, relation in inputs.relations.items():
+        view = cut_view(engine, relation, inputs.times[name], plans[name], inputs.zone, as_of)
         engine.run(f"CREATE OR REPLACE VIEW {identifier(name)} AS {view}")
     keep_results(engine, source, source.tables, CUT)
-    found = []
     for table, select in source.tables.items():
-        read = [time for name in inputs.read_by(select) for time in times[name].values()]
+        read = [time for name in inputs.read_by(select) for time in inputs.times[name].values()]
         is_exact, lag_hours = all(time.is_exact for time in read), source.lag_hours.get(table, 0)
-        found.append(compare_results(engine, contract_of(source, table), as_of, lag_hours, is_exact))
-    differences = pd.concat(found, ignore_index=True)[COLUMNS]
-    return SourceCut(differences, tuple(_notes(engine, source, inputs, as_of)))
+        claims = Claims(as_of, columns_of(engine, f"{WHOLE}{table}"), is_exact, inputs.zone, lag_hours)
+        yield compare_results(engine, contract_of(source, table), claims)
 
 
 def keep_results(engine: Engine, source: SourceSettings, tables: Iterable[str], prefix: str) -> None:
@@ -94,12 +103,15 @@ def keep_results(engine: Engine, source: SourceSettings, tables: Iterable[str], 
             raise explain_engine_error(error, table) from error
         contract, there = contract_of(source, table), columns_of(engine, f"{prefix}{table}")
         key = ", ".join(identifier(k) for k in key_of(contract, there))
-        rows = f"FROM {prefix}{table} QUALIFY count(*) OVER (PARTITION BY {key}) = 1"
+        rows, repeated = (
+            f"FROM {prefix}{table} QUALIFY count(*) OVER (PARTITION BY {key}) {n}" for n in ("= 1", "> 1")
+        )
         if not any(k in there for k in contract.key):
             numbers = [identifier(c.name) for c in contract.columns if c.kind == "number" and c.name in there]
             sums = "".join(f", sum(TRY_CAST({n}::VARCHAR AS DOUBLE)) AS {n}" for n in numbers)
-            rows = f"SELECT {key}{sums} FROM {prefix}{table} GROUP BY {key}"
+            rows, repeated = f"SELECT {key}{sums} FROM {prefix}{table} GROUP BY {key}", f"FROM {prefix}{table} LIMIT 0"
         if key:
+            engine.run(f"CREATE OR REPLACE TEMP TABLE {REPEATED}{prefix}{table} AS {repeated}")
             engine.run(f"CREATE OR REPLACE TEMP TABLE {prefix}{table} AS {rows}")
 
 

@@ -59,13 +59,13 @@ class Audited:
     def __init__(self, engine: Engine, raw: Path, **files: Path) -> None:
         self.engine, self.raw, self.files = engine, raw, {name: raw / f"{name}.parquet" for name in RAW} | files
 
-    def cut(self, attributes: tuple[str, ...] = (), **tables: str) -> SourceCut:
+    def cut(self, attributes: tuple[str, ...] = (), dates: tuple[date, ...] = (CUT,), **tables: str) -> SourceCut:
         changes: dict[str, Any] = {
             "inputs": {f"{name}_raw": InputSettings(path=str(path)) for name, path in self.files.items()},
             "tables": {**select_all("customers", "subscriptions"), "tickets": PLAIN, **tables},
             "attributes": dict.fromkeys(attributes, "category"),
         }
-        return cut_source(self.engine, make_source(**changes), CUT)
+        return cut_source(self.engine, make_source(**changes), dates)
 
     def named(self, attributes: tuple[str, ...] = (), **tables: str) -> set[str]:
         return set(self.cut(attributes, **tables).differences["feature"])
@@ -126,7 +126,25 @@ def test_a_plan_taken_from_what_happens_later_is_named(audited: Audited) -> None
 def test_facts_that_were_loaded_days_later_are_named_unless_that_is_mapped(audited: Audited) -> None:
     found = audited.cut(tickets=UNMAPPED).differences
     assert set(found["feature"]) == {"tickets.(row)"}
-    assert list(found["customer_id"]) == ["T49", "T59"]
+    assert list(found["customer_id"]) == ["C49 (T49)", "C59 (T59)"], "whose ticket, and which"
+
+
+@pytest.mark.parametrize("name", ["received_at", "created_on", "collector_tstamp", "_fivetran_synced", "etl_tstamp"])
+@pytest.mark.parametrize(
+    ("select", "named"),
+    [
+        ("*", {"tickets.(row)"}),
+        ("* EXCLUDE ({name})", {"tickets.(row)"}),
+        ("* EXCLUDE ({name}), {name} AS csat_at", set()),
+    ],
+)
+def test_a_time_that_nobody_reads_tells_when_rows_arrived_by_its_name(
+    audited: Audited, tmp_path: Path, name: str, select: str, named: set[str]
+) -> None:
+    renamed = f"SELECT * EXCLUDE (loaded_at, csat), loaded_at AS {name} FROM '{audited.raw}/tickets.parquet'"
+    audited.engine.run(f"COPY ({renamed}) TO '{tmp_path}/tickets.parquet' (FORMAT parquet)")
+    moved = Audited(audited.engine, audited.raw, tickets=tmp_path / "tickets.parquet")
+    assert moved.named(tickets=f"SELECT {select.format(name=name)} FROM tickets_raw") == named
 
 
 def test_the_time_of_an_export_says_nothing_of_when_facts_were_known(audited: Audited, tmp_path: Path) -> None:
@@ -141,13 +159,68 @@ def test_hours_count_where_every_time_names_its_instant(audited: Audited) -> Non
     earlier = PLAIN.replace("(loaded_at)", "(loaded_at) REPLACE (opened_at - INTERVAL 9 HOUR AS opened_at)")
     found = audited.cut(tickets=earlier.replace("loaded_at AS", "opened_at - INTERVAL 9 HOUR AS")).differences
     assert set(found["feature"]) == {"tickets.(row)"}
-    assert "T60" in set(found["customer_id"]), "it is opened at eight on the morning of the cut"
+    assert "C60 (T60)" in set(found["customer_id"]), "it is opened at eight on the morning of the cut"
 
 
-def test_hours_may_be_those_of_a_time_zone_where_times_name_none(audited: Audited) -> None:
-    local = "(loaded_at) REPLACE (opened_at::TIMESTAMP - INTERVAL 9 HOUR AS opened_at)"
-    found = audited.cut(tickets=UNMAPPED.replace("(loaded_at)", local)).differences
-    assert list(found["customer_id"]) == ["T49", "T59"], "loaded late, as ever"
+LOCAL = "SELECT * EXCLUDE (loaded_at) REPLACE ({zone} AS opened_at) FROM tickets_raw"
+
+
+@pytest.mark.parametrize(
+    ("zone", "named"),
+    [
+        ("timezone('UTC', opened_at)", {"C49 (T49)", "C59 (T59)"}),  # loaded late, as ever
+        ("timezone('Pacific/Honolulu', opened_at)", {"C49 (T49)", "C59 (T59)", "C60 (T60)"}),
+    ],
+)
+def test_local_times_are_read_as_the_sources_zone_reads_them(audited: Audited, zone: str, named: set[str]) -> None:
+    found = audited.cut(tickets=LOCAL.format(zone=zone)).differences
+    assert set(found["customer_id"]) == named
+
+
+def test_hours_may_be_those_of_a_time_zone_where_times_name_none(audited: Audited, tmp_path: Path) -> None:
+    whole = audited.raw / "tickets.parquet"
+    naive = "* REPLACE (timezone('Asia/Tokyo', opened_at) AS opened_at)"
+    audited.engine.run(f"COPY (SELECT {naive} FROM '{whole}') TO '{tmp_path}/tickets.parquet' (FORMAT parquet)")
+    moved = Audited(audited.engine, audited.raw, tickets=tmp_path / "tickets.parquet")
+    found = moved.cut(tickets=LOCAL.format(zone="opened_at - INTERVAL 9 HOUR")).differences
+    assert set(found["customer_id"]) == {"C49 (T49)"}, "loaded late by more than any zone counts"
+
+
+EVENTS = "SELECT ticket_id AS event_id, customer_id, opened_at AS occurred_at, status AS event_type FROM tickets_raw t"
+LATEST = "QUALIFY row_number() OVER (ORDER BY opened_at DESC) <= 80"
+
+
+@pytest.mark.parametrize("columns", [EVENTS, EVENTS.replace("ticket_id AS event_id, ", "")])
+@pytest.mark.parametrize("left_out", [LATEST, "ORDER BY opened_at DESC LIMIT 80"])
+def test_events_left_out_for_what_came_later_are_named(audited: Audited, columns: str, left_out: str) -> None:
+    events = columns.replace("status", "'ticket'")
+    found = audited.cut(events=f"{events} {left_out}").differences
+    assert set(found["feature"]) >= {"events.(row)"}
+    assert "left out" in set(found["value"])
+
+
+def test_repeated_events_are_nobodys_loss(audited: Audited) -> None:
+    again = EVENTS.replace("status", "'ticket'")
+    assert "events.(row)" not in audited.named(events=f"{again} UNION ALL {again}")
+
+
+def test_facts_that_begin_after_the_first_date_are_cut_at_a_later_one(audited: Audited) -> None:
+    late = PLAIN.replace("*", "CASE WHEN opened_at > '2024-03-05' THEN resolved_at::VARCHAR END AS priority, *", 1)
+    assert audited.named(tickets=late) == set()
+    assert audited.named(dates=(CUT, date(2024, 3, 20)), tickets=late) == {"tickets.priority"}
+
+
+@pytest.mark.parametrize(("told", "named"), [("told", set()), ("started_at - INTERVAL 30 DAY", {"incidents.(row)"})])
+def test_an_incident_is_announced_once_that_is_on_record(
+    audited: Audited, tmp_path: Path, told: str, named: set[str]
+) -> None:
+    columns = "*" if told == "told" else "* EXCLUDE (told)"
+    changes = "SELECT 'I' || i AS incident_id, TIMESTAMPTZ '2024-03-01 00:00:00+00' + to_days(20 * i) AS started_at, "
+    changes += "started_at - INTERVAL 30 DAY AS told, 'price_change' AS kind FROM range(-3, 4) t(i)"
+    path = tmp_path / "incidents.parquet"
+    audited.engine.run(f"COPY (SELECT {columns} FROM ({changes})) TO '{path}' (FORMAT parquet)")
+    whole = Audited(audited.engine, audited.raw, incidents=path)
+    assert whole.named(incidents=f"SELECT *, {told} AS announced_at FROM incidents_raw") == named
 
 
 def test_instants_of_nanoseconds_are_cut_like_any_other(engine: Engine, audited: Audited, tmp_path: Path) -> None:
@@ -194,6 +267,6 @@ def test_days_since_a_beginning_are_cut_where_it_is_stated_what_day_they_are(
             f"{share} AS value FROM clicks JOIN courses USING (course)",
         },
     )
-    cut = cut_source(engine, source, CUT)
+    cut = cut_source(engine, source, [CUT])
     assert set(cut.differences["feature"]) == named
     assert any("clicks" in note for note in cut.notes) == (not times), "an input that cannot be cut is named"
