@@ -70,7 +70,8 @@ class InputSettings(StrictSettings):
     """One raw input: files (`path` or glob) or a database table (`connection_env`, `table`).
 
     `times` says of columns that are no times by themselves (days since a beginning) by which SQL they become one, over
-    this and other inputs by their names; the audit cuts by them.
+    this and other inputs by their names; `plans` names columns of times that were known with their row (agreed until);
+    the audit cuts by them.
     """
 
     path: str | None = None
@@ -81,6 +82,7 @@ class InputSettings(StrictSettings):
     connection_env: str | None = None
     table: str | None = None
     times: dict[str, str] = {}
+    plans: list[str] = []
 
     @model_validator(mode="after")
     def _known_encoding(self) -> InputSettings:

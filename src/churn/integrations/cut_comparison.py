@@ -12,7 +12,6 @@ from churn.auditing.differences import COLUMNS
 from churn.auditing.known import PLANNED, later_times
 from churn.core.contract import CONTRACT, TableContract
 from churn.integrations.engine import Engine, identifier, quoted
-from churn.integrations.input_times import columns_of
 from churn.staging.typing import HAPPENED
 
 CHECK = "source without the future"

@@ -14,11 +14,28 @@ from churn.auditing.differences import summarise_differences
 from churn.core.errors import ChurnError, DataRefused
 from churn.core.settings import AuditSettings
 from churn.integrations.audits import AuditVerdict
+from churn.integrations.cut_comparison import CHECK as SELECTS
+from churn.integrations.label_probes import CHECK as LABEL
+from churn.integrations.rebuilds import OTHER_FUTURE, WITHOUT_FUTURE
 from churn.integrations.store import output_errors
 from churn.modeling.foresight import Suspect
 from churn.modeling.shift import ShiftTest
 
 ROWS_PER_FEATURE = 100
+CODE = "Let the code of such a feature read facts as of the date alone (features/family.py: facts_as_of)"
+"""What to do about a difference, by the check that shows it."""
+ADVICE = {
+    WITHOUT_FUTURE: CODE,
+    OTHER_FUTURE: CODE,
+    SELECTS: "Let such a SELECT take from what lies before its own row's time alone, map the time at which it became "
+    "known (known_at, csat_at, valid_from), or leave the column out; a time agreed on before belongs into the "
+    "`plans` of its input",
+    LABEL: "Leave columns that are made of the label out of the SELECT",
+}
+SUSPECTED = (
+    "Leave a column out that was written because they left, or is as of the export; one that was known on the date is "
+    "honest: then raise the limit (evaluation.max_*, audit.max_*) and say why"
+)
 FILE = "differences.csv"
 
 
@@ -47,8 +64,9 @@ class Findings:
         lines = []
         for row in summarise_differences(self.differences).itertuples():
             day = f"{row.as_of_date:%Y-%m-%d}"
+            whose = "row" if str(row.feature).startswith("incidents.") else "customer"
             lines.append(
-                f"{row.feature}: {row.values:,} values differ {row.check}; for example customer {row.customer_id} "
+                f"{row.feature}: {row.values:,} values differ {row.check}; for example {whose} {row.customer_id} "
                 f"as of {day}: {row.value} in the normal build, {row.other_value} {row.check}"
             )
         lines += [str(suspect) for suspect in self.suspects]
@@ -56,6 +74,11 @@ class Findings:
             most = ", ".join(f"{name} (-{lost:.3f})" for name, lost in list(self.shift.lost_by_feature.items())[:5])
             lines.append(f"shift test: {describe_shift(self.shift)}; most is lost by {most}")
         return lines
+
+    def advice(self) -> list[str]:
+        """Return what to do about each kind of finding."""
+        advice = [ADVICE[check] for check in self.differences["check"].unique()]
+        return list(dict.fromkeys([*advice, *([SUSPECTED] if self.suspects or self.is_collapse else [])]))
 
     def metrics(self) -> dict[str, float]:
         """Return the counts for the run."""
@@ -94,7 +117,7 @@ class Findings:
             f"{len(problems)} finding{'' if len(problems) == 1 else 's'}:\n  - {shown}{more}\n"
             + ("a feature or a SELECT looks ahead" if is_proven else "a feature is suspected to know the outcome"),
             code="look_ahead" if is_proven else "suspected_leak",
-            remedy=f"Values are listed in {path}; docs/leaks.md says which leak shows how and what to do",
+            remedy=". ".join([*self.advice(), f"Values are listed in {path}; docs/leaks.md says which leak shows how"]),
         )
         error.examples = tuple(name for name in summarise_differences(self.differences)["customer_id"].unique() if name)
         return error

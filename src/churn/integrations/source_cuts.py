@@ -8,7 +8,7 @@ before the date must then be the same.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -16,7 +16,9 @@ import pandas as pd
 
 from churn.auditing.differences import COLUMNS
 from churn.auditing.known import PLANNED
+from churn.core.errors import DataRefused
 from churn.core.source import SourceSettings
+from churn.core.suggestions import did_you_mean
 from churn.integrations.cut_comparison import CUT, REPEATED, WHOLE, Claims, compare_results, key_of
 from churn.integrations.engine import Engine, identifier
 from churn.integrations.input_cuts import PLANS, cut_view
@@ -116,12 +118,15 @@ def keep_results(engine: Engine, source: SourceSettings, tables: Iterable[str], 
 
 
 def _find_plans(engine: Engine, source: SourceSettings, inputs: _Inputs, as_of: date) -> dict[str, set[str]]:
-    """Return by input the times that are plans, known with their row: by name, or as what the SELECTs map them onto.
+    """Return by input the times that are plans, known with their row: stated, by name, or by what the SELECTs make.
 
     A column is a plan where hiding its times to come changes planned times (a due date) and no others. One that moves
     the end of a subscription as well happens, and a due date taken from it looks ahead.
     """
-    plans = {name: {column for column in times if column in PLANS} for name, times in inputs.times.items()}
+    plans = {
+        name: {column for column in times if column in PLANS} | _stated_plans(source, name, times)
+        for name, times in inputs.times.items()
+    }
     for table, names in PLANNED.items():
         planned = set(names) & set(columns_of(engine, f"{WHOLE}{table}")) if table in source.tables else set()
         for name in inputs.read_by(source.tables[table]) if planned else ():
@@ -129,6 +134,18 @@ def _find_plans(engine: Engine, source: SourceSettings, inputs: _Inputs, as_of: 
                 if column not in plans[name] and _moves_only(engine, source, inputs, name, time, table, planned, as_of):
                     plans[name].add(column)
     return plans
+
+
+def _stated_plans(source: SourceSettings, name: str, times: Collection[str]) -> set[str]:
+    stated = set(source.inputs[name].plans)
+    if stray := sorted(stated - set(times)):
+        raise DataRefused(
+            f"plans: no column of times {', '.join(stray)}",
+            table=name,
+            code="missing_column",
+            remedy=f"Name columns of the input '{name}' that hold times{did_you_mean(stray[0], times)}",
+        )
+    return stated
 
 
 def _moves_only(

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from churn.core.errors import DataRefused
 from churn.core.source import InputSettings
 from churn.integrations.engine import Engine
 from churn.integrations.engines import open_engine
@@ -59,9 +60,18 @@ class Audited:
     def __init__(self, engine: Engine, raw: Path, **files: Path) -> None:
         self.engine, self.raw, self.files = engine, raw, {name: raw / f"{name}.parquet" for name in RAW} | files
 
-    def cut(self, attributes: tuple[str, ...] = (), dates: tuple[date, ...] = (CUT,), **tables: str) -> SourceCut:
+    def cut(
+        self,
+        attributes: tuple[str, ...] = (),
+        dates: tuple[date, ...] = (CUT,),
+        plans: tuple[str, ...] = (),
+        **tables: str,
+    ) -> SourceCut:
         changes: dict[str, Any] = {
-            "inputs": {f"{name}_raw": InputSettings(path=str(path)) for name, path in self.files.items()},
+            "inputs": {
+                f"{name}_raw": InputSettings(path=str(path), plans=list(plans) if name == "subscriptions" else [])
+                for name, path in self.files.items()
+            },
             "tables": {**select_all("customers", "subscriptions"), "tickets": PLAIN, **tables},
             "attributes": dict.fromkeys(attributes, "category"),
         }
@@ -121,6 +131,15 @@ def test_a_plan_under_a_name_of_its_own_is_known_before_its_time(audited: Audite
 def test_a_plan_taken_from_what_happens_later_is_named(audited: Audited) -> None:
     trial = "SELECT *, least(trial_over, ended_at) AS trial_ends_at FROM subscriptions_raw"
     assert audited.named(subscriptions=trial) == {"subscriptions.trial_ends_at"}
+
+
+def test_a_plan_that_an_attribute_is_made_of_is_stated(audited: Audited) -> None:
+    months = "SELECT c.*, date_diff('day', s.started_at, s.trial_over) AS agreed FROM customers_raw c "
+    months += "JOIN subscriptions_raw s USING (customer_id)"
+    assert audited.named(("agreed",), customers=months) == {"customers.agreed"}
+    assert audited.cut(("agreed",), plans=("trial_over",), customers=months).differences.empty
+    with pytest.raises(DataRefused, match=r"no column of times trail_over.* did you mean 'trial_over'"):
+        audited.cut(plans=("trail_over",))
 
 
 def test_facts_that_were_loaded_days_later_are_named_unless_that_is_mapped(audited: Audited) -> None:
