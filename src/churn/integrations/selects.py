@@ -1,8 +1,9 @@
-"""What a source's SELECT may be: one statement that only reads, and yields the same whenever it is run."""
+"""What a source's SELECT may be: one statement that only reads its inputs, and yields the same whenever it is run."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +14,7 @@ RANDOM = frozenset({"random", "uuid", "uuidv4", "uuidv7", "gen_random_uuid", "ne
 CLOCK = frozenset({"now", "today", "get_current_time", "get_current_timestamp", "transaction_timestamp"})
 CLOCK_WORDS = frozenset({"current_date", "current_time", "current_timestamp", "localtime", "localtimestamp"})
 SAMPLE = "a sample"
+_FILE = re.compile(r"^(read_\w+|\w+_scan|glob)$|[./]", re.IGNORECASE)
 
 
 def one_select(engine: Engine, table: str, select: str) -> str:
@@ -21,7 +23,8 @@ def one_select(engine: Engine, table: str, select: str) -> str:
     Raises
     ------
     DataRefused
-        When it is no single SELECT, or what it yields hangs on chance or on the hour at which it is run.
+        When it is no single SELECT, reads files that are no inputs, or what it yields hangs on chance or on the hour at
+        which it is run.
     """
     statements = engine.backend.con.extract_statements(select)
     kinds = [statement.type.name for statement in statements]
@@ -33,7 +36,16 @@ def one_select(engine: Engine, table: str, select: str) -> str:
             remedy="Leave one SELECT over the inputs in the source file; what has to be made first belongs into a WITH",
         )
     query = str(statements[0].query).strip().rstrip("; \n")
-    changing = sorted(set(_changing(engine, query)))
+    tree = json.loads(engine.run(f"SELECT json_serialize_sql('{quoted(query)}')")[0][0])
+    files = sorted(set(_files(tree)))
+    if files:
+        raise DataRefused(
+            f"the SELECT reads {', '.join(files)} by itself: no fingerprint and no audit would know of it",
+            table=table,
+            code="unnamed_input",
+            remedy="Name the file under 'inputs' and read it by that name",
+        )
+    changing = sorted(set(_changing(engine, tree)))
     if changing:
         raise DataRefused(
             f"the SELECT asks for {', '.join(changing)}: its rows would be others at every run",
@@ -45,9 +57,19 @@ def one_select(engine: Engine, table: str, select: str) -> str:
     return query
 
 
-def _changing(engine: Engine, query: str) -> Iterator[str]:
+def _files(tree: Any) -> Iterator[str]:
+    """Yield the files, or the functions that read some, that a SELECT takes rows from."""
+    for node in _nodes(tree):
+        if node.get("type") == "TABLE_FUNCTION":
+            name = str(node["function"]["function_name"])
+            if _FILE.search(name):
+                yield f"{name}()"
+        elif node.get("type") == "BASE_TABLE" and _FILE.search(str(node["table_name"])):
+            yield f"'{node['table_name']}'"
+
+
+def _changing(engine: Engine, tree: Any) -> Iterator[str]:
     """Yield the functions and words of a SELECT whose value changes while the data does not."""
-    tree = json.loads(engine.run(f"SELECT json_serialize_sql('{quoted(query)}')")[0][0])
     columns = {row[0].casefold() for row in engine.run("SELECT DISTINCT column_name FROM duckdb_columns()")}
     for node in _nodes(tree):
         name = str(node.get("function_name", "")).casefold()

@@ -28,6 +28,7 @@ def refuse(engine, select: str) -> DataRefused:
         "SELECT id FROM visits UNION ALL SELECT id FROM plans",
         "SELECT 'now(); random()' AS said FROM visits",
         "VALUES (1)",
+        "SELECT * FROM visits, range(3), unnest([1])",
     ],
 )
 def test_one_select_is_returned_without_what_follows_it(engine, select: str):
@@ -49,6 +50,19 @@ def test_anything_but_one_select_is_refused_and_not_run(engine, select: str, fou
     refusal = refuse(engine, select)
     assert refusal.code == "bad_mapping" and found in str(refusal)
     assert engine.run("FROM plans") == [(1,)]
+
+
+@pytest.mark.parametrize(
+    ("select", "found"),
+    [
+        ("SELECT * FROM read_parquet('exports/*.parquet')", "read_parquet()"),
+        ("SELECT v.*, (SELECT count(*) FROM 'exports/visits.csv' w) FROM visits v", "'exports/visits.csv'"),
+        ("WITH e AS (FROM parquet_scan('e')) SELECT * FROM visits JOIN e USING (id)", "parquet_scan()"),
+    ],
+)
+def test_a_file_that_is_no_input_is_refused(engine, select: str, found: str):
+    refusal = refuse(engine, select)
+    assert refusal.code == "unnamed_input" and found in str(refusal)
 
 
 @pytest.mark.parametrize(
