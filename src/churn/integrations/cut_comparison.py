@@ -66,23 +66,23 @@ def compare_results(engine: Engine, contract: TableContract, claims: Claims) -> 
     key = key_of(contract, there)
     if not key:
         return pd.DataFrame(columns=COLUMNS)
-    past, shown = _is_past(contract, there, claims), _name_of_row(key, there)
+    past, whose = _is_past(contract, there, claims), _name_of_row(key, there)
     on, repeated = (f"ON {_same(key, other)}" for other in ("c", "r"))
     parts = [
-        f"SELECT '{quoted(n)}', {shown}, w.{identifier(n)}::VARCHAR, c.{identifier(n)}::VARCHAR "
+        f"SELECT '{quoted(n)}', {whose}, {shown(n)} "
         f"FROM {WHOLE}{table} w JOIN {CUT}{table} c {on} WHERE {past} AND {when} AND {differs(n)}"
         for n, when in _compared(contract, there, key, claims).items()
     ]
     times = [c.name for c in contract.columns if c.kind == "time" and c.name in key and c.name not in contract.key]
     dated = "".join(f" AND w.{identifier(name)} IS NOT NULL" for name in times)  # else the cut itself took the time
     parts.append(
-        f"SELECT '{ROW}', {shown}, 'left out', 'there' FROM {CUT}{table} w ANTI JOIN {WHOLE}{table} c {on} "
+        f"SELECT '{ROW}', {whose}, 'left out', 'there' FROM {CUT}{table} w ANTI JOIN {WHOLE}{table} c {on} "
         f"ANTI JOIN {REPEATED}{WHOLE}{table} r {repeated} WHERE {past}{dated}"
     )
     told = _when_told(contract, there, claims)
     if told:  # made of nothing that had come by then
         parts.append(
-            f"SELECT '{ROW}', {shown}, 'there', 'not yet' FROM {WHOLE}{table} w ANTI JOIN {CUT}{table} c {on} "
+            f"SELECT '{ROW}', {whose}, 'there', 'not yet' FROM {WHOLE}{table} w ANTI JOIN {CUT}{table} c {on} "
             f"ANTI JOIN {REPEATED}{CUT}{table} r {repeated} WHERE {past} AND {told}"
         )
     rows = [row for part in parts for row in engine.run(f"{part} ORDER BY 2")]
@@ -150,6 +150,11 @@ def _compared(
         elif column.kind != "time" or name in PLANNED.get(contract.name, ()):
             whens[name] = "true"
     return whens
+
+
+def shown(name: str) -> str:
+    """Return SQL for what stands in a column of `w` and of `c`, in words."""
+    return ", ".join(f"coalesce({side}.{identifier(name)}::VARCHAR, 'null')" for side in "wc")
 
 
 def differs(name: str) -> str:
