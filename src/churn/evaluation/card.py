@@ -10,6 +10,7 @@ import pandas as pd
 
 from churn.core.problem import CohortSettings, LabelSettings, WindowSettings
 from churn.core.settings import EvaluationSettings
+from churn.evaluation.metrics import in_words
 from churn.evaluation.report import Report
 from churn.evaluation.slices import describe_slice, worst_calibrated, worst_slice
 from churn.features.catalog import Catalog
@@ -90,7 +91,7 @@ def metrics_table(report: Report) -> str:
     for metric in SHOWN:
         if metric in report.metrics[models[0]]:
             cells = " | ".join(f"{report.metrics[model][metric]:.3f}" for model in models)
-            lines.append(f"| {metric.replace('_', ' ')} | {cells} |")
+            lines.append(f"| {in_words(metric)} | {cells} |")
     return "\n".join(lines)
 
 

@@ -15,7 +15,8 @@ import pandas as pd
 from churn.core.settings import ChurnSettings
 from churn.core.tuning import SMALLER_IS_BETTER
 from churn.evaluation.comparison import Comparison, leaderboard
-from churn.evaluation.figures import COLOURS, RED, new_figure
+from churn.evaluation.figures import COLOURS, GREY, RED, new_figure
+from churn.evaluation.metrics import in_words
 from churn.evaluation.plots import plot_calibration, plot_gain, plot_precision_recall, plot_roc
 
 if TYPE_CHECKING:
@@ -58,11 +59,12 @@ def write_page(
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Runs of {escape(source)} compared</title><style>{STYLE}</style></head><body><main>
-<h1>Training runs of {escape(source)}, by {escape(_words(comparison.metric))}</h1>
-<p>Measured on the same test rows: {escape(comparison.describe_rows())}.</p>
+<h1>Training runs of {escape(source)}, by {escape(in_words(comparison.metric))}</h1>
+<p>Measured on the same test rows: {escape(comparison.describe_rows())}. Capacity:
+{settings.policy.capacity:,} customers a date.</p>
 <h2>Leaderboard</h2>
 <div class="card">{_leaderboard(comparison, facts)}</div>
-<p>Best is the {order} {escape(_words(comparison.metric))}; minus is worse. Differences are paired: every run is
+<p>Best is the {order} {escape(in_words(comparison.metric))}; minus is worse. Differences are paired: every run is
 measured on the same {settings.evaluation.bootstrap_samples} resamples of customers, and the brackets hold {share} of
 them. "Within noise" says that the difference may be nothing.</p>
 {_differences(comparison)}
@@ -73,15 +75,11 @@ them. "Within noise" says that the difference may be nothing.</p>
 """
 
 
-def _words(metric: str) -> str:
-    return metric.replace("_", " ")
-
-
 def _leaderboard(comparison: Comparison, facts: Mapping[str, Mapping[str, str]]) -> str:
     table = leaderboard(comparison)
     columns = [name for name in table.columns if name not in ("run", "difference", "noise")]
     head = "".join(
-        f"<th>{escape(_words(name))}</th>" for name in ["run", *columns[:1], "against the best", *columns[1:]]
+        f"<th>{escape(in_words(name))}</th>" for name in ["run", *columns[:1], "against the best", *columns[1:]]
     )
     body = []
     for place, record in enumerate(table.to_dict("records")):
@@ -114,13 +112,16 @@ def plot_differences(comparison: Comparison) -> Figure:
     for place, name in enumerate(names):
         lead = comparison.lead(name)
         assert lead is not None  # noqa: S101 - only the first has none
-        colour = "#9a6700" if comparison.is_within_noise(name) else RED
+        colour = GREY if comparison.is_within_noise(name) else RED
         axes.plot([-lead.high, -lead.low], [place, place], color=colour, lw=2)
         axes.plot(-lead.value, place, "o", color=colour)
     axes.axvline(0, color="black", lw=0.8)
     axes.set_yticks(range(len(names)), names)
     axes.set_ylim(len(names) - 0.5, -0.5)
-    axes.set(title=f"Behind {comparison.names[0]}", xlabel=f"{_words(comparison.metric)} (left is worse)")
+    axes.set(
+        title=f"Behind {comparison.names[0]}",
+        xlabel=f"{in_words(comparison.metric)} (left is worse; grey is within noise)",
+    )
     axes.grid(axis="x", alpha=0.25)
     return figure
 

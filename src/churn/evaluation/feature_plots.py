@@ -8,14 +8,14 @@ import numpy as np
 import pandas as pd
 
 from churn.evaluation.feature_report import DATE
-from churn.evaluation.figures import BLUE, GREY, RED, new_figure
+from churn.evaluation.figures import BLUE, GREY, RED, in_percent, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 DIRECTIONS = {
-    "raises": (RED, "more of it leaves"),
-    "lowers": (BLUE, "more of it stays"),
+    "raises": (RED, "more of it goes with leaving"),
+    "lowers": (BLUE, "more of it goes with staying"),
     "": (GREY, "category"),
 }
 LINE = 0.26  # inches per bar
@@ -36,6 +36,7 @@ def plot_families(families: pd.DataFrame) -> Figure:
         axes.barh(ordered["family"], values, color=BLUE)
         axes.set(xlabel=label if ordered[column].notna().any() else f"{label}: not measured")
         axes.grid(axis="x", alpha=0.25)
+    in_percent(panels[0], "x")
     panels[1].set_xlim(0.5, max(0.55, float(ordered["best_auc_alone"].max()) * 1.02))
     figure.suptitle("Families of features: what they carry, tell and cost")
     return figure
@@ -50,7 +51,8 @@ def plot_alone(features: pd.DataFrame, max_shown: int) -> Figure:
     axes.barh(best["feature"], best["auc_alone"] - 0.5, left=0.5, color=colours)
     axes.set(title="What a feature tells alone (training dates)", xlabel="AUC alone")
     axes.grid(axis="x", alpha=0.25)
-    axes.legend(handles=[_patch(*DIRECTIONS[d]) for d in DIRECTIONS if d in set(best["direction"])], loc="lower right")
+    shown = [_patch(*DIRECTIONS[d]) for d in DIRECTIONS if d in set(best["direction"])]
+    figure.legend(handles=shown, loc="outside lower right", ncols=len(shown))
     return figure
 
 
@@ -60,14 +62,13 @@ def plot_missing(features: pd.DataFrame, by_date: pd.DataFrame) -> Figure:
     table = shares.pivot_table(index="family", columns=DATE, values="missing_share", sort=False)
     figure = new_figure(2.4 + max(0.42 * table.shape[1], 4), 1.8 + 1.4 * LINE * len(table))
     axes = figure.subplots()
-    image = axes.imshow(table, aspect="auto", cmap="Blues", vmin=0, vmax=1)
+    axes.imshow(table, aspect="auto", cmap="Blues", vmin=0, vmax=1)
     axes.set_xticks(range(table.shape[1]), table.columns, rotation=90)
     axes.set_yticks(range(len(table)), table.index)
     for (row, column), value in np.ndenumerate(table.to_numpy(dtype=float)):
         colour = "white" if value > 0.6 else "black"
         axes.text(column, row, f"{100 * value:.0f}", ha="center", va="center", fontsize=7, color=colour)
     axes.set(title="Missing values by family and date, percent")
-    figure.colorbar(image, ax=axes, shrink=0.8)
     return figure
 
 
@@ -95,6 +96,7 @@ def _draw_quantiles(axes: Any, rows: pd.DataFrame, line: Any) -> None:
     axes.set_title(f"{line.feature} (drift {line.drift:.2f})", fontsize=8)
     shown = x[:: -(-len(x) // 4)]
     axes.set_xticks(shown, rows[DATE].to_numpy()[shown], fontsize=7)
+    axes.set_ylabel(line.unit, fontsize=7)
     axes.tick_params(axis="y", labelsize=7)
     axes.grid(alpha=0.25)
 

@@ -98,6 +98,7 @@ def describe_features(
             "feature": feature.name,
             "family": feature.family,
             "cause": feature.cause,
+            "unit": feature.unit,
             "en": feature.en,
             "ja": feature.ja,
             "missing_share": float(matrix[feature.name].isna().mean()),

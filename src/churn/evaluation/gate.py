@@ -9,11 +9,11 @@ from typing import Literal
 import pandas as pd
 
 from churn.core.settings import GateSettings
+from churn.evaluation.metrics import in_words
 from churn.evaluation.report import Report
 from churn.evaluation.resampling import Estimate
 from churn.evaluation.slices import calibration_gap, describe_slice
 
-WORDS = {"auc": "AUC", "average_precision": "average precision"}
 PASSED, BY_CHANCE, REFUSED = "better than the recency rule", "no signal beyond chance", "no signal beyond recency"
 RECENCY, CHAMPION = "recency", "champion"
 
@@ -154,7 +154,7 @@ def _slices_hold(evidence: Evidence, gate: GateSettings) -> Check:
 def _beats_chance(own: Estimate, metric: str, chance: float) -> Check:
     passed = own.low > chance
     verb = "is above" if passed else "is not above"
-    words = _in_words(metric)
+    words = in_words(metric)
     return Check(
         f"{words} above chance", passed, f"{words} {verb} chance ({chance:.3f}) beyond its interval: {own:.4f}"
     )
@@ -162,16 +162,12 @@ def _beats_chance(own: Estimate, metric: str, chance: float) -> Check:
 
 def _beats_recency(report: Report, metric: str) -> Check:
     if RECENCY not in report.against:
-        return Check(f"{_in_words(metric)} beyond the recency rule", False, "no recency rule stands beside this model")
+        return Check(f"{in_words(metric)} beyond the recency rule", False, "no recency rule stands beside this model")
     return _beats(report.against[RECENCY][metric], metric, "the recency rule")
 
 
 def _beats(gain: Estimate, metric: str, other: str) -> Check:
     passed = gain.low > 0
     verb = "beats" if passed else "does not beat"
-    words = _in_words(metric)
+    words = in_words(metric)
     return Check(f"{words} beyond {other}", passed, f"{words} {verb} {other} beyond its interval: {gain:+.4f}")
-
-
-def _in_words(metric: str) -> str:
-    return WORDS.get(metric, metric.replace("_", " "))

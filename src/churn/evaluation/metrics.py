@@ -17,8 +17,20 @@ from churn.evaluation.money import maximum_profit
 from churn.evaluation.ranking import TopList, area_under_roc, average_precision, list_metrics
 from churn.evaluation.reliability import BINS, calibration_line, place_values, row_losses
 
+WORDS = {"auc": "AUC", "empc": "EMPC, money per customer"}
 LINE_POINTS = 2000
 NOISE = "calibration_noise"  # of resamples alone; no metric
+
+
+def in_words(metric: str) -> str:
+    """Return a metric as people write it.
+
+    Examples
+    --------
+    >>> in_words("auc"), in_words("average_precision"), in_words("lift_at_10pct")
+    ('AUC', 'average precision', 'lift at 10 %')
+    """
+    return WORDS.get(metric, metric.replace("_", " ").replace("pct", " %"))
 
 
 class Stretches(NamedTuple):

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import pandas as pd
 from scipy.optimize import isotonic_regression
-from scipy.special import betainc
+from scipy.special import betainc, ndtri
 
 from churn.core.settings import MoneySettings, PolicySettings
 from churn.core.source import SourceSettings
-from churn.evaluation.figures import BLUE, GREEN, ORANGE, new_figure
+from churn.evaluation.figures import BLUE, CAPACITY, INTERVAL, RED, new_figure
 from churn.evaluation.ranking import rank_within_dates
 from churn.features.catalog import MRR
 
@@ -123,32 +123,46 @@ def maximum_profit(observed: np.ndarray, rows: np.ndarray, money: MoneySettings)
 
 
 def profit_curve(rows: pd.DataFrame, probability: np.ndarray, value: np.ndarray, money: MoneySettings) -> pd.DataFrame:
-    """Return money per list by its length, mean over as-of dates: `list_size`, `expected`, `earned`.
+    """Return money per list by its length, mean over as-of dates: `list_size`, `expected`, `earned`, `spread`.
 
-    Customers come in order of expected profit; those of unknown value are left out.
+    Customers come in order of expected profit; those of unknown value are left out. `spread` is the standard deviation
+    of what is earned where every customer leaves with the probability given, independently of the others.
     """
     known = np.isfinite(value)
     kept, leaves, worth = rows[known], probability[known], value[known]
     expected = contact_profit(leaves, worth, money)
     earned = contact_profit(kept["churned"].to_numpy(dtype=float), worth, money)
-    by_rank = pd.DataFrame({"rank": rank_within_dates(kept, expected), "expected": expected, "earned": earned})
-    summed = by_rank.groupby("rank")[["expected", "earned"]].sum().cumsum() / kept["as_of_date"].nunique()
+    stake = contact_profit(np.ones_like(leaves), worth, money) - contact_profit(np.zeros_like(leaves), worth, money)
+    variance = leaves * (1 - leaves) * stake**2
+    ranks = rank_within_dates(kept, expected)
+    by_rank = pd.DataFrame({"expected": expected, "earned": earned, "variance": variance}).groupby(ranks)
+    dates = kept["as_of_date"].nunique()
+    summed = by_rank[["expected", "earned"]].sum().cumsum() / dates
+    summed["spread"] = np.sqrt(by_rank["variance"].sum().cumsum()) / dates
     thin = np.unique(np.linspace(0, len(summed) - 1, CURVE_POINTS).astype(int))
     curve: pd.DataFrame = summed.rename_axis("list_size").iloc[thin].reset_index()
     return curve
 
 
 def plot_profit(curve: pd.DataFrame, capacity: int, currency: str) -> Figure:
-    """Return the profit curve: money per list by its length, expected and earned."""
+    """Return the profit curve: money per list by its length, expected (with what chance makes of it) and earned."""
     figure = new_figure(6.4, 5.2)
     axes = figure.subplots()
     axes.plot(curve["list_size"], curve["expected"], color=BLUE, label="expected")
-    axes.plot(curve["list_size"], curve["earned"], color=GREEN, label="earned, given who left")
+    around = ndtri((1 + INTERVAL) / 2) * curve["spread"]
+    axes.fill_between(
+        curve["list_size"], curve["expected"] - around, curve["expected"] + around, color=BLUE, alpha=0.15, lw=0,
+        label=f"{INTERVAL:.0%} of what chance makes of it",
+    )  # fmt: skip
+    axes.plot(curve["list_size"], curve["earned"], color=RED, label="earned, given who left")
     best = curve["list_size"].iloc[int(curve["expected"].argmax())]
-    axes.axvline(best, color=BLUE, lw=1, ls="--", label="longest list expected to pay")
-    axes.axvline(capacity, color=ORANGE, lw=1, label="the team's capacity")
+    axes.axvline(best, color=BLUE, lw=1, ls=":", label="longest list expected to pay")
+    axes.axvline(capacity, **{**CAPACITY, "label": f"{CAPACITY['label']}: {capacity:,}"})
     axes.axhline(0, color="black", lw=0.8)
-    axes.set(title="Profit by the length of the list", xlabel="customers contacted per date", ylabel=currency)
+    axes.set(
+        title="Profit by the length of the list", xlabel="customers contacted per date", ylabel=f"{currency} per date"
+    )
+    axes.yaxis.set_major_formatter("{x:,.0f}")
     axes.grid(alpha=0.25)
     axes.legend()
     return figure

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from churn.evaluation.figures import BLUE, new_figure
+from churn.evaluation.figures import BLUE, in_percent, new_figure
 from churn.evaluation.ranking import auc
 from churn.evaluation.reliability import equal_mass_bins, row_losses
 from churn.modeling.calibration import logit
@@ -133,10 +133,11 @@ def plot_truth(report: OracleReport) -> Mapping[str, Figure]:
     axes.plot([0, top], [0, top], color="black", lw=0.8, ls=":", label="perfect")
     axes.set(title="Calibration against the truth", xlabel="predicted probability", ylabel="mean true probability")
     axes.legend()
+    in_percent(axes, "xy")
     shares = report.confusion.div(report.confusion.sum(axis=1), axis=0)
     causes = new_figure(8.4, 6.4)
     grid = causes.subplots()
-    image = grid.imshow(shares.to_numpy(), cmap="Blues", vmin=0, vmax=1)
+    grid.imshow(shares.to_numpy(), cmap="Blues", vmin=0, vmax=1)
     grid.set_xticks(range(len(shares.columns)), shares.columns, rotation=60, ha="right")
     grid.set_yticks(range(len(shares.index)), shares.index)
     grid.set(title="Top risk decile: true cause against the cause named", xlabel="named", ylabel="true")
@@ -144,5 +145,4 @@ def plot_truth(report: OracleReport) -> Mapping[str, Figure]:
         for column, share in enumerate(row):
             colour = "white" if share > 0.5 else "black"
             grid.text(column, line, f"{share:.0%}", ha="center", va="center", color=colour, fontsize=8)
-    causes.colorbar(image, shrink=0.8)
     return {"oracle_calibration": figure, "oracle_causes": causes}

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from churn.evaluation.figures import BLUE, GREY, RED, new_figure
+from churn.evaluation.figures import BLUE, RED, in_percent, new_figure
+from churn.evaluation.metrics import in_words
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -54,8 +55,10 @@ def plot_history(values: Mapping[int, float], default: float, metric: str, is_fa
     best = np.minimum.accumulate(found) if is_falling else np.maximum.accumulate(found)
     axes.plot(numbers, found, "o", color=BLUE, ms=4, label="trials")
     axes.step(numbers, best, where="post", color=RED, label="best so far")
-    axes.axhline(default, color=GREY, lw=0.8, ls=":", label="default")
-    axes.set(title=f"Search: {metric}, mean over the folds of the backtest", xlabel="trial", ylabel=metric)
+    axes.axhline(default, color="black", lw=0.8, ls=":", label="default")
+    words = in_words(metric)
+    axes.set(title=f"Search: {words}, mean over the folds of the backtest", xlabel="trial", ylabel=words)
+    axes.locator_params(axis="x", integer=True)
     axes.legend()
     return figure
 
@@ -66,5 +69,6 @@ def plot_importance(importance: Mapping[str, float], metric: str) -> Figure:
     axes = figure.subplots()
     ordered = sorted(importance.items(), key=lambda item: item[1])
     axes.barh([name for name, _ in ordered], [share for _, share in ordered], color=BLUE)
-    axes.set(title=f"Which parameters move the {metric}", xlabel="share of its variance")
+    axes.set(title=f"Which parameters move the {in_words(metric)}", xlabel="share of its variance")
+    in_percent(axes, "x")
     return figure

@@ -17,10 +17,12 @@ from matplotlib.figure import Figure
 from churn.evaluation.figures import BLUE, new_figure
 from churn.explanation.causes import CAUSE_TEXTS
 from churn.explanation.contributions import Contributions
-from churn.explanation.reasons import NOT_KNOWN
+from churn.explanation.reasons import shown
 from churn.features.catalog import Catalog
 
 AXIS = "contribution to the risk (log-odds)"
+PATH = "score (log-odds), from nobody in particular to this customer"
+ABOVE_SCORE, BELOW_START = 28, 22  # points: a waterfall writes the score above its axes, and below where it starts
 
 
 def plot_contributions(
@@ -35,23 +37,25 @@ def plot_contributions(
         feature_names=[feature.en for feature in catalog.features],
     )
     riskiest = int(contributions.raw_score.argmax())
-    shown = {"max_display": max_shown, "show": False}
+    options = {"max_display": max_shown, "show": False}
     # Only the beeswarm's jitter is random; a generator of its own keeps the picture the same from run to run.
     return {
         "beeswarm": _drawn(
-            lambda: shap.plots.beeswarm(explanation, **shown), "What moves the risk, customer by customer"
+            lambda: shap.plots.beeswarm(explanation, **options), "What moves the risk, customer by customer"
         ),
-        "bar": _drawn(lambda: shap.plots.bar(explanation, **shown), "What moves the risk most, on average"),
+        "bar": _drawn(lambda: shap.plots.bar(explanation, **options), "What moves the risk most, on average"),
         "waterfall": _drawn(
-            lambda: shap.plots.waterfall(explanation[riskiest], **shown), "The riskiest customer's score"
+            lambda: shap.plots.waterfall(explanation[riskiest], **options), "The riskiest customer's score"
         ),
     }
 
 
 def _in_words(features: pd.DataFrame, catalog: Catalog) -> np.ndarray:
-    """Return what pictures of single customers quote: numbers, categories by name, and what is not known as such."""
-    columns = [features[feature.name].astype(object) for feature in catalog.features]
-    return np.column_stack([column.where(column.notna(), NOT_KNOWN["en"]).to_numpy() for column in columns])
+    """Return what pictures of single customers quote: values as sentences write them."""
+    columns = [
+        features[f.name].astype(object).map(lambda value, f=f: shown(value, "en", f.ceiling)) for f in catalog.features
+    ]
+    return np.column_stack([column.to_numpy() for column in columns])
 
 
 def plot_causes(by_cause: pd.DataFrame) -> Figure:
@@ -87,5 +91,8 @@ def _drawn(draw: Callable[[], object], title: str) -> Figure:
     axes = figure.axes[0]
     if axes.get_xlabel():  # shap's own words are of its trade
         axes.set_xlabel(AXIS)
-    figure.suptitle(title, y=1.02)
+        axes.set_title(title)
+    else:
+        axes.set_xlabel(PATH, labelpad=BELOW_START)
+        axes.set_title(title, pad=ABOVE_SCORE)
     return figure

@@ -143,9 +143,9 @@ def write_reason(feature: Feature, row: Mapping[str, Any], typical: Mapping[str,
     value_of = feature.value_of or feature.name
     template = feature.reason_ja if language == "ja" else feature.reason_en
     text = template.format(
-        value=_shown(row.get(value_of), language, feature.ceiling),
-        prior=_shown(row.get(feature.prior_of) if feature.prior_of else None, language),
-        typical=_shown(typical.get(value_of), language, feature.ceiling),
+        value=shown(row.get(value_of), language, feature.ceiling),
+        prior=shown(row.get(feature.prior_of) if feature.prior_of else None, language),
+        typical=shown(typical.get(value_of), language, feature.ceiling),
     )
     return _ONE.sub(r"1 \1", text) if language == "en" else _OR_MORE_JA.sub(r"\1\2以上", text)
 
@@ -161,7 +161,8 @@ def write_reasons(
     ]
 
 
-def _shown(value: Any, language: Language, ceiling: float | None = None) -> str:
+def shown(value: Any, language: Language, ceiling: float | None = None) -> str:
+    """Return a value as a sentence quotes it."""
     if value is None or (isinstance(value, float) and not np.isfinite(value)) or value is pd.NA:
         return NOT_KNOWN[language]
     if isinstance(value, str):

@@ -53,7 +53,7 @@ def test_features_are_counted_by_family_and_the_first_are_named() -> None:
 def test_metrics_of_every_model_stand_side_by_side_with_intervals() -> None:
     head, rule, auc, *_ = metrics_table(_report()).splitlines()
     assert head == "| | lightgbm | recency |" and rule == "|---|---|---|"
-    assert auc == "| auc | 0.700 [0.600, 0.800] | 0.700 [0.600, 0.800] |"
+    assert auc == "| AUC | 0.700 [0.600, 0.800] | 0.700 [0.600, 0.800] |"
     assert "mean predicted 70.00% against 70.00% observed" in calibration_in_words(_report())
 
 

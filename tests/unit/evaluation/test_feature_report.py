@@ -99,5 +99,5 @@ def test_pictures_can_be_drawn_with_and_without_a_model(matrix):
         families = sum_by_family(features, seconds, max_missing=0.5)
         assert len(plot_families(families).axes) == 3
         assert plot_alone(features, 5).axes[0].get_title() == "What a feature tells alone (training dates)"
-        assert len(plot_missing(features, by_date).axes) == 2
+        assert len(plot_missing(features, by_date).axes) == 1
         assert plot_distributions(features, by_date).axes[0].get_title().startswith("tickets_open (drift ")

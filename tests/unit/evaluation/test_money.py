@@ -110,6 +110,12 @@ class TestCurve:
                        for d in rows["as_of_date"].unique())  # fmt: skip
             assert money == pytest.approx(best / 2)
 
+    def test_knows_how_far_chance_moves_what_is_earned(self) -> None:
+        rows, probability, value = _rows(dates=1)
+        leaves = np.random.default_rng(0).random((len(rows), 4000)) < probability[:, None]
+        earned = contact_profit(leaves, value[:, None], MONEY).sum(axis=0)
+        assert profit_curve(rows, probability, value, MONEY)["spread"].iloc[-1] == pytest.approx(earned.std(), rel=0.05)
+
     def test_tops_out_where_the_best_list_ends(self) -> None:
         rows, probability, value = _rows(dates=1)
         curve = profit_curve(rows, probability, value, MONEY)
@@ -119,8 +125,8 @@ class TestCurve:
     def test_is_drawn_with_the_capacity_and_the_best_length(self) -> None:
         rows, probability, value = _rows()
         (axes,) = plot_profit(profit_curve(rows, probability, value, MONEY), 20, "EUR").axes
-        assert axes.get_ylabel() == "EUR"
-        assert {text.get_text() for text in axes.get_legend().get_texts()} >= {"expected", "the team's capacity"}
+        assert axes.get_ylabel() == "EUR per date"
+        assert {text.get_text() for text in axes.get_legend().get_texts()} >= {"expected", "the team's capacity: 20"}
 
 
 def _by_integration(score: np.ndarray, churned: np.ndarray, money: MoneySettings) -> float:

@@ -14,7 +14,7 @@ PROBABILITIES = {"lightgbm": GENERATOR.random(200), "recency": np.full(200, 0.3)
 
 
 def _line(figure: Figure, label: str) -> tuple[np.ndarray, np.ndarray]:
-    line = next(line for line in figure.axes[0].get_lines() if line.get_label() == label)
+    line = next(line for line in figure.axes[0].get_lines() if str(line.get_label()).split(":")[0] == label)
     return np.asarray(line.get_xdata()), np.asarray(line.get_ydata())
 
 
@@ -22,7 +22,7 @@ def _line(figure: Figure, label: str) -> tuple[np.ndarray, np.ndarray]:
 def test_every_model_is_a_named_line_and_axes_are_titled(plot: object) -> None:
     figure = plot(CHURNED, PROBABILITIES)  # type: ignore[operator]
     axes = figure.axes[0]
-    assert set(PROBABILITIES) <= {line.get_label() for line in axes.get_lines()}
+    assert set(PROBABILITIES) <= {str(line.get_label()).split(":")[0] for line in axes.get_lines()}
     assert axes.get_title() and axes.get_xlabel() and axes.get_ylabel()
 
 
@@ -55,3 +55,21 @@ def test_perfect_probabilities_lie_on_the_diagonal() -> None:
     churned = np.concatenate([[1] * 10 + [0] * 40, [1] * 30 + [0] * 20]).astype(float)
     said, happened = _line(plot_calibration(churned, {"m": probability}), "m")
     assert happened == pytest.approx(said)
+
+
+def test_a_model_is_named_with_the_figure_that_its_curve_shows() -> None:
+    probability = np.where(CHURNED > 0, 0.9, 0.1)
+    names = {plot: str(plot(CHURNED, {"m": probability}).axes[0].get_lines()[0].get_label())
+             for plot in (plot_roc, plot_precision_recall)}  # fmt: skip
+    assert names == {plot_roc: "m: AUC 1.000", plot_precision_recall: "m: average precision 1.000"}
+
+
+def test_calibration_shows_what_chance_does_to_the_first_model() -> None:
+    probability = np.repeat([0.2, 0.6], 50)
+    churned = np.concatenate([np.zeros(50), [1] * 30 + [0] * 20]).astype(float)
+    axes = plot_calibration(churned, {"m": probability, "other": np.full(100, 0.3)}).axes[0]
+    (bars,) = axes.collections
+    none_left, some_left = ([point[1] for point in bar] for bar in bars.get_segments())
+    assert none_left[0] == 0 and none_left[1] < 0.1
+    assert some_left == pytest.approx([0.46, 0.73], abs=0.01)  # 30 of 50
+    assert axes.get_ylabel().endswith("95% of m)")

@@ -44,6 +44,8 @@ def test_a_customers_own_values_are_quoted_in_words() -> None:
         figure = plot_contributions(explain_rows(bundle, rows), rows, bundle.catalog, 10)["waterfall"]
     labels = " ".join(label.get_text() for label in figure.axes[0].get_yticklabels())
     assert "not known = never_filled" in labels and "nan" not in labels
+    numbers = [word for word in labels.split() if word.replace(".", "").isdigit() and "." in word]
+    assert all(len(number.split(".")[1]) <= 2 for number in numbers)  # as sentences write them, not 98.028
     assert any(f"{plan} = plan" in labels for plan in ("basic", "team", "enterprise"))
 
 
@@ -52,6 +54,8 @@ def test_axes_speak_of_the_risk() -> None:
     drawn = plot_contributions(explain_rows(bundle, rows), rows, bundle.catalog, 3)
     labels = [drawn[name].axes[0].get_xlabel() for name in ("beeswarm", "bar")]
     assert labels == ["contribution to the risk (log-odds)"] * 2
+    assert drawn["waterfall"].axes[0].get_xlabel().startswith("score (log-odds)")
+    assert all(figure.axes[0].get_title() and figure.get_suptitle() == "" for figure in drawn.values())
 
 
 def test_drawing_leaves_the_global_generator_alone() -> None:
