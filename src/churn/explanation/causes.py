@@ -13,7 +13,7 @@ from churn.core.contract import CAUSES
 from churn.features.catalog import Catalog
 
 UNEXPLAINED = "unexplained"
-LEAST_SHARE = 0.2  # of what profile and base rate add: less would send a team after a trifle
+LEAST_SHARE = 0.2  # of what the profile adds: less would send a team after a trifle
 
 
 class CauseText(NamedTuple):
@@ -34,8 +34,8 @@ CAUSE_TEXTS: Mapping[str, CauseText] = MappingProxyType(
         ),
         "poor_support": CauseText(
             "waiting for support", "サポートへの不満",
-            "A senior agent takes over the open issue and follows up after it is solved",
-            "上位担当者が問い合わせを引き継ぎ、解決後にも連絡する",
+            "A senior agent takes over what is still open and asks whether earlier answers helped",
+            "未解決の問い合わせは上位担当者が引き継ぎ、解決済みの件も満足しているか確認する",
         ),
         "product_quality": CauseText(
             "things that do not work", "製品品質の問題",
@@ -60,7 +60,7 @@ CAUSE_TEXTS: Mapping[str, CauseText] = MappingProxyType(
         "competition": CauseText(
             "looking at alternatives", "他社の検討",
             "Value review and roadmap talk; match an offer only where it pays",
-            "価値の確認と今後の計画を説明し、採算が合う場合のみ条件を合わせる",
+            "導入の成果を一緒に確認して今後の計画を説明し、採算が合う場合に限り条件を合わせる",
         ),
         "unexpected_change": CauseText(
             "something changed under them", "予期しない変更",
@@ -75,10 +75,10 @@ CAUSE_TEXTS: Mapping[str, CauseText] = MappingProxyType(
         "journey_stage": CauseText(
             "where they are in their journey", "契約時期の影響",
             "Success review before the next renewal or trial end",
-            "次の更新や試用終了の前に成果を確認する",
+            "次の更新や試用終了の前に、成果を一緒に確認する",
         ),
         UNEXPLAINED: CauseText(
-            "profile and base rate", "属性と基準率",
+            "customer profile", "顧客の属性",
             "Ordinary contact: nothing we see can be moved directly",
             "通常の連絡（直接改善できる要因は見当たらない）",
         ),

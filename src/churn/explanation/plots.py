@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import matplotlib as mpl
 
@@ -17,7 +18,7 @@ from matplotlib.figure import Figure
 from churn.evaluation.figures import BLUE, new_figure
 from churn.explanation.causes import CAUSE_TEXTS
 from churn.explanation.contributions import Contributions
-from churn.explanation.reasons import shown
+from churn.explanation.reasons import SHARE, shown
 from churn.features.catalog import Catalog
 
 AXIS = "contribution to the risk (log-odds)"
@@ -53,7 +54,8 @@ def plot_contributions(
 def _in_words(features: pd.DataFrame, catalog: Catalog) -> np.ndarray:
     """Return what pictures of single customers quote: values as sentences write them."""
     columns = [
-        features[f.name].astype(object).map(lambda value, f=f: shown(value, "en", f.ceiling)) for f in catalog.features
+        features[f.name].astype(object).map(partial(shown, language="en", is_share=f.unit == SHARE))
+        for f in catalog.features
     ]
     return np.column_stack([column.to_numpy() for column in columns])
 

@@ -1,13 +1,14 @@
 """Reasons in plain words: what raises a customer's risk, with the customer's own numbers.
 
 A reason says what goes together with the risk; it does not claim a cause is proved. Only contributions that raise the
-risk become reasons; features of one topic become one, and no two reasons of a customer tell one fact.
+risk become reasons; features of one topic become one, and no two reasons of a customer tell one fact, or nearly one.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from churn.features.catalog import Catalog, Feature
 
 NOT_KNOWN: Mapping[Language, str] = {"en": "not known", "ja": "不明"}
 LONGEST = 80  # characters of a category that a sentence quotes
+SHARE = "share"  # unit of what is quoted in percent
 NEARLY = 0.05  # share of the typical value within which a number says nothing
 _ONE = re.compile(r"(?<![\d.,])1 (day|hour|action|month|ticket|payment|kind|time)s\b")
 _OR_MORE_JA = re.compile(r"(\d[\d,]*)\+(日|回|件)")
@@ -30,6 +32,7 @@ def choose_reasons(
     can_tell: np.ndarray | None = None,
     causes: Sequence[str] | np.ndarray | None = None,
     facts: np.ndarray | None = None,
+    alike: Sequence[Sequence[str]] = (),
 ) -> list[list[Feature]]:
     """Return for each row the features that speak for its strongest topics, at most `count`, strongest first.
 
@@ -46,6 +49,8 @@ def choose_reasons(
     facts
         Which fact every feature tells (see `facts_told`), shape (rows, features); of those that tell the same, the
         first to speak does.
+    alike
+        Pairs of features that rise and fall together; of the facts of two, the first to speak is told.
     """
     topics = sorted({feature.topic for feature in catalog.features})
     place = {topic: number for number, topic in enumerate(topics)}
@@ -57,14 +62,14 @@ def choose_reasons(
     np.maximum.at(loudest.T, of_feature, speaking.T)
     weight = np.where(loudest > 0, by_topic, -np.inf)
     order = np.argsort(-weight, axis=1, kind="stable")
+    told = np.tile(np.arange(len(of_feature)), (len(values), 1)) if facts is None else facts
+    is_same = _same_facts(alike, catalog)
     chosen = []
     for row, best in enumerate(order):
         speakers = [_speaker(speaking[row], of_feature == t) for t in best if weight[row, t] > 0]
         if causes is not None:
             speakers = _evidence_first(speakers, catalog, str(causes[row]))
-        if facts is not None:
-            speakers = _first_to_tell(speakers, facts[row])
-        chosen.append([catalog.features[number] for number in speakers[:count]])
+        chosen.append([catalog.features[number] for number in _first_to_tell(speakers, told[row], is_same, count)])
     return chosen
 
 
@@ -77,11 +82,21 @@ def _evidence_first(speakers: list[int], catalog: Catalog, cause: str) -> list[i
     return speakers if evidence is None else [evidence, *(number for number in speakers if number != evidence)]
 
 
-def _first_to_tell(speakers: list[int], facts: np.ndarray) -> list[int]:
-    by_fact: dict[int, int] = {}
+def _same_facts(alike: Sequence[Sequence[str]], catalog: Catalog) -> np.ndarray:
+    """Return which features tell the same as which, shape (features, features): themselves, and those alike."""
+    place = {name: number for number, name in enumerate(catalog.names)}
+    is_same = np.eye(len(place), dtype=bool)
+    for one, other in alike:
+        is_same[place[one], place[other]] = is_same[place[other], place[one]] = True
+    return is_same
+
+
+def _first_to_tell(speakers: Sequence[int], facts: np.ndarray, is_same: np.ndarray, count: int) -> list[int]:
+    first: list[int] = []
     for number in speakers:
-        by_fact.setdefault(int(facts[number]), number)
-    return list(by_fact.values())
+        if len(first) < count and not is_same[facts[number], facts[first]].any():
+            first.append(number)
+    return first
 
 
 def facts_told(features: pd.DataFrame, catalog: Catalog) -> np.ndarray:
@@ -117,8 +132,8 @@ def tells(features: pd.DataFrame, catalog: Catalog, typical: Mapping[str, Any]) 
 
 def _tells(features: pd.DataFrame, feature: Feature, typical: Mapping[str, Any]) -> np.ndarray:
     quoted = feature.value_of or feature.name
-    told = [name for name in (quoted, feature.prior_of) if name in features]
-    is_known = features[told].notna().all(axis=1).to_numpy()
+    told = [quoted, feature.prior_of] if feature.prior_of else [quoted]
+    is_known = features.reindex(columns=told).notna().all(axis=1).to_numpy()
     usual = typical.get(quoted)
     if quoted not in features or "{typical}" not in feature.reason_en:
         return np.asarray(is_known)
@@ -142,10 +157,14 @@ def write_reason(feature: Feature, row: Mapping[str, Any], typical: Mapping[str,
     """
     value_of = feature.value_of or feature.name
     template = feature.reason_ja if language == "ja" else feature.reason_en
+    quote = partial(shown, language=language, is_share=feature.unit == SHARE)
+    before = row.get(feature.prior_of) if feature.prior_of else None
+    prior = quote(before)
     text = template.format(
-        value=shown(row.get(value_of), language, feature.ceiling),
-        prior=shown(row.get(feature.prior_of) if feature.prior_of else None, language),
-        typical=shown(typical.get(value_of), language, feature.ceiling),
+        value=quote(row.get(value_of), ceiling=feature.ceiling),
+        prior=prior,
+        change=f"+{prior}" if isinstance(before, float) and before > 0 else prior,
+        typical=quote(typical.get(value_of), ceiling=feature.ceiling),
     )
     return _ONE.sub(r"1 \1", text) if language == "en" else _OR_MORE_JA.sub(r"\1\2以上", text)
 
@@ -161,13 +180,15 @@ def write_reasons(
     ]
 
 
-def shown(value: Any, language: Language, ceiling: float | None = None) -> str:
-    """Return a value as a sentence quotes it."""
+def shown(value: Any, language: Language, ceiling: float | None = None, *, is_share: bool = False) -> str:
+    """Return a value as a sentence quotes it, a share in percent."""
     if value is None or (isinstance(value, float) and not np.isfinite(value)) or value is pd.NA:
         return NOT_KNOWN[language]
     if isinstance(value, str):
         return value if len(value) <= LONGEST else f"{value[:LONGEST]}…"
     number = float(value)
+    if is_share:
+        return f"{shown(100 * number, language)}%"
     if ceiling is not None and number >= ceiling:
         return f"{ceiling:,.0f}+"
     if abs(number - round(number)) < 1e-9 or abs(number) >= 1000:

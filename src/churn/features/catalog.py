@@ -32,11 +32,11 @@ class Feature:
     cause
         Cause id its contributions are summed under.
     unit
-        Unit of the value (`days`, `events`, `ratio`, ...).
+        Unit of the value (`days`, `events`, `ratio`, ...); a `share` is quoted in percent.
     en, ja
         Meaning in words.
     reason_en, reason_ja
-        Sentence templates over `{value}`, `{prior}` and `{typical}`.
+        Sentence templates over `{value}`, `{prior}`, `{change}` (the prior with its sign) and `{typical}`.
     topic
         Features with one topic tell the same fact: at most one of them becomes a reason.
     kind

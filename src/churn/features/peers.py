@@ -6,6 +6,7 @@ group is the customers of the cohort on that date, apart by the attributes of ro
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -21,6 +22,7 @@ from churn.features.words import describe
 
 COMPARED = ("count", "sum", "days")
 DIGITS = 6
+TYPICAL_EN, TYPICAL_JA = re.compile(r"typical: \{typical\}"), re.compile(r"標準: \{typical\}[^）]*")
 USUAL_SHARE = 0.5
 SORTED_AT_ONCE = 8  # columns: for each rank an engine sorts all that it reads, so 38 at once took three times as long
 
@@ -93,7 +95,13 @@ def _compared(features: Sequence[Feature], longest: int) -> list[Feature]:
 
 
 def _describe(feature: Feature) -> Feature:
+    """Return a rank in words: the sentence of what is ranked, with the rank in place of what is typical."""
     parts = parse_name(feature.name)
+    if feature.prior_of:  # compared with what was before; the rank compares with others
+        name = f"{parts['source']}_{parts['measure']}_{parts['aggregate']}"
+        feature = replace(
+            describe(feature.family, name, days=int(str(parts["days"])), is_alone=True), topic=feature.topic
+        )
     measure = parts["measure"] if parts["aggregate"] != "days" else f"{parts['measure']}_days"
     days = f"_{parts['days']}d" if parts["days"] else ""
     return replace(
@@ -103,11 +111,10 @@ def _describe(feature: Feature) -> Feature:
         unit="percent",
         en=f"{feature.en}, rank among comparable customers",
         ja=f"{feature.ja}（同種の顧客内の順位）",
-        reason_en=f"{feature.en[:1].upper()}{feature.en[1:]}: {{value}}% of comparable customers lie below",
-        reason_ja=f"{feature.ja}: 同種の顧客の{{value}}%がこれを下回る",
+        reason_en=TYPICAL_EN.sub("{prior}% of comparable customers lie below", feature.reason_en),
+        reason_ja=TYPICAL_JA.sub("同種の顧客の{prior}%がこれを下回る", feature.reason_ja),
         empty=None,
-        value_of=None,
-        prior_of=None,
+        value_of=feature.name,
+        prior_of=f"peer_{measure}_rank{days}",
         part_of=None,
-        ceiling=None,
     )

@@ -48,6 +48,7 @@ def write_bundle(bundle: Bundle, folder: Path) -> str:
         "base_rate": bundle.base_rate,
         "typical": bundle.typical,
         "last_fit_date": bundle.last_fit_date,
+        "alike": bundle.alike,
         "model_sha256": sha256_of(folder / MODEL_FILE),
     }
     write_json(folder / BUNDLE_FILE, content)
@@ -108,6 +109,7 @@ def read_bundle(folder: Path, checksum: str) -> Bundle:
         base_rate=content["base_rate"],
         typical=content["typical"],
         last_fit_date=content["last_fit_date"],
+        alike=content.get("alike", []),  # not in versions registered before it
     )
 
 

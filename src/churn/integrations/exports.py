@@ -19,9 +19,9 @@ DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n")
 DECIMALS = {"churn_probability": 4, "mrr": 2, "mrr_at_risk": 2, "expected_profit": 2}
 SCREEN: Mapping[Language, Mapping[str, str]] = {
     "en": {"rank": "#", "who": "customer", "risk": "risk", "money": "at risk\na month", "why": "why, and what to do",
-           "action": "→ {}", "high": "high", "medium": "medium", "low": "low"},
+           "item": "• {}", "action": "→ {}", "high": "high", "medium": "medium", "low": "low"},
     "ja": {"rank": "順位", "who": "顧客", "risk": "解約確率", "money": "月間\nリスク額", "why": "理由と対応",
-           "action": "→{}", "high": "高", "medium": "中", "low": "低"},
+           "item": "・{}", "action": "→{}", "high": "高", "medium": "中", "low": "低"},
 }  # fmt: skip
 
 
@@ -78,15 +78,16 @@ def print_table(rows: pd.DataFrame, language: Language, currency: str) -> None:
         money = [f"{record['mrr_at_risk'] or 0:,.0f}\n{currency}"] if has_money else []
         risk = f"{record['churn_probability']:.1%}\n{words[record['risk_band']]}"
         position = str(record.get("list_position", record["risk_rank"]))
-        table.add_row(position, escape(record["customer_id"]), risk, *money, _why(record, words["action"]))
+        table.add_row(position, escape(record["customer_id"]), risk, *money, _why(record, words))
     Console().print(table)
 
 
-def _why(record: Mapping[str, Any], action: str) -> str:
+def _why(record: Mapping[str, Any], words: Mapping[str, str]) -> str:
     from rich.markup import escape
 
-    lines = [f"[bold]{escape(record['cause_text'])}[/bold]", *(f"• {escape(r)}" for r in record["reasons"])]
-    return "\n".join([*lines, action.format(escape(record["action"]))])
+    reasons = [words["item"].format(escape(reason)) for reason in record["reasons"]]
+    action = words["action"].format(escape(record["action"]))
+    return "\n".join([f"[bold]{escape(record['cause_text'])}[/bold]", *reasons, action])
 
 
 def neutral(value: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,6 +37,8 @@ class Bundle:
         Median (numbers) or most frequent value (categories) of each feature there.
     last_fit_date
         Last as-of date that model or calibrator has seen, ISO.
+    alike
+        Pairs of features that rise and fall together there: one reason of the two is enough.
     """
 
     pipeline: Pipeline
@@ -47,6 +49,7 @@ class Bundle:
     base_rate: float
     typical: Mapping[str, Any] = field(default_factory=dict)
     last_fit_date: str = ""
+    alike: Sequence[Sequence[str]] = ()
 
     def raw_score(self, features: pd.DataFrame) -> np.ndarray:
         """Return log-odds before calibration, shape (rows,), by column name, never by position."""

@@ -17,6 +17,7 @@ from sklearn.pipeline import Pipeline
 from churn.core.errors import DataRefused
 from churn.core.source import SourceSettings
 from churn.features.catalog import Catalog
+from churn.modeling.alike import find_alike
 from churn.modeling.bundle import Bundle, raw_score_of
 from churn.modeling.calibration import LEAST_SLOPE, Method, fit_calibrator
 from churn.modeling.competing import group_by_cause
@@ -131,7 +132,7 @@ def fit_bundle(
     return Bundle(
         pipeline, calibrator, ordered, candidate.name, problem,
         base_rate=float(np.average(seen[TARGET], weights=lesson.weight)), typical=describe_typical(seen, ordered),
-        last_fit_date=str(seen["as_of_date"].max().date()),
+        last_fit_date=str(seen["as_of_date"].max().date()), alike=find_alike(seen, ordered),
     )  # fmt: skip
 
 

@@ -59,7 +59,7 @@ def score_rows(
     quoted = bundle.in_words(features)
     can_tell = tells(quoted, bundle.catalog, bundle.typical)
     facts = facts_told(quoted, bundle.catalog)
-    chosen = choose_reasons(explained.values, bundle.catalog, policy.reasons, can_tell, cause, facts)
+    chosen = choose_reasons(explained.values, bundle.catalog, policy.reasons, can_tell, cause, facts, bundle.alike)
     scores = pd.DataFrame(
         {
             "customer_id": features["customer_id"].to_numpy(),

@@ -110,14 +110,38 @@ class TestFacts:
         assert [f.name for f in chosen] == ["billing_30d"]
 
 
+class TestAlike:
+    """Who was active on one day has few actions: where the two go together, one of them is told."""
+
+    CATALOG = Catalog([make_feature("days"), make_feature("actions"), make_feature("rank", value_of="actions"), PLAN])
+
+    @classmethod
+    def _names(cls, values: list[float], count: int = 3, **more: Any) -> list[str]:
+        row = pd.DataFrame({"days": [1.0], "actions": [14.0], "rank": [3.0], "plan": ["pro"]})
+        facts = facts_told(row, cls.CATALOG)
+        chosen = choose_reasons(np.array([values]), cls.CATALOG, count, facts=facts, **more)
+        return [feature.name for feature in chosen[0]]
+
+    def test_of_two_alike_the_stronger_is_told_and_the_next_reason_takes_the_place(self) -> None:
+        alike = [["days", "actions"]]
+        assert self._names([0.9, 0.8, 0.0, 0.1], 2, alike=alike) == ["days", "plan"]
+        assert self._names([0.8, 0.9, 0.0, 0.1], 2, alike=alike) == ["actions", "plan"]
+        assert self._names([0.9, 0.8, 0.0, 0.1], 2) == ["days", "actions"]
+
+    def test_what_quotes_one_of_them_is_alike_as_well(self) -> None:
+        assert self._names([0.5, 0.0, 0.9, 0.1], alike=[["days", "actions"]]) == ["rank", "plan"]
+
+
 class TestTelling:
     def test_a_number_near_the_typical_one_or_not_known_says_nothing(self) -> None:
         catalog = Catalog([ACTIVE])
-        features = pd.DataFrame({"active_30": [10.0, 10.4, 10.6, 9.0, np.nan]})
+        features = pd.DataFrame({"active_30": [10.0, 10.4, 10.6, 9.0, np.nan], "active_before": 5.0})
         assert tells(features, catalog, {"active_30": 10.0}).ravel().tolist() == [False, False, True, True, False]
 
     def test_any_difference_from_a_typical_zero_tells(self) -> None:
-        told = tells(pd.DataFrame({"active_30": [0.0, 0.1]}), Catalog([ACTIVE]), {"active_30": 0.0})
+        told = tells(
+            pd.DataFrame({"active_30": [0.0, 0.1], "active_before": 5.0}), Catalog([ACTIVE]), {"active_30": 0.0}
+        )
         assert told.ravel().tolist() == [False, True]
 
     def test_a_reason_that_compares_with_nothing_typical_tells_what_is_known(self) -> None:
@@ -132,6 +156,9 @@ class TestTelling:
     def test_a_feature_that_quotes_another_is_judged_by_what_it_quotes(self) -> None:
         features = pd.DataFrame({"active_30": [np.nan], "active_trend": [0.5]})
         assert tells(features, Catalog([TREND]), {}).tolist() == [[False]]
+
+    def test_a_feature_that_quotes_what_is_not_there_says_nothing(self) -> None:
+        assert tells(pd.DataFrame({"active_trend": [0.5]}), Catalog([TREND]), {}).tolist() == [[False]]
 
 
 class TestWords:
@@ -151,6 +178,17 @@ class TestWords:
         assert write_reason(ACTIVE, self.ROW, {"active_30": 8.5}, "ja") == (
             "直近30日間の利用は3日、その前は14日（標準: 8.5日）"
         )
+
+    def test_a_share_is_quoted_in_percent(self) -> None:
+        opened = make_feature("opened", unit="share", reason_en="Opened {value} (typical: {typical})")
+        texts = [write_reason(opened, {"opened": value}, {"opened": 0.4}, "en") for value in (0.25, 1 / 3, 0.0, np.nan)]
+        assert texts == ["Opened 25% (typical: 40%)", "Opened 33.3% (typical: 40%)", "Opened 0% (typical: 40%)",
+                         "Opened not known (typical: 40%)"]  # fmt: skip
+
+    def test_a_change_carries_its_sign(self) -> None:
+        change = make_feature("change", reason_en="{change} against before", prior_of="change")
+        texts = [write_reason(change, {"change": value}, {}, "en") for value in (31.0, -2.0, 0.0, 0.5, np.nan)]
+        assert [text.split()[0] for text in texts] == ["+31", "-2", "0", "+0.5", "not"]
 
     def test_a_feature_may_speak_with_the_value_of_another(self) -> None:
         assert write_reason(TREND, self.ROW, {}, "en") == "Active on 3 days, falling"

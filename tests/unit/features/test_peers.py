@@ -1,6 +1,8 @@
 from __future__ import annotations
 
-from tests.builders import features_of, make_source, staged_table
+from churn.explanation.reasons import write_reason
+from churn.features.matrix import build_features
+from tests.builders import features_of, make_inputs, make_source, staged_table
 
 DAY = "2024-02-01"
 CUSTOMERS = """
@@ -67,3 +69,34 @@ def test_peers_alone_do_not_bring_the_engagement_columns(engine):
 def test_adoption_is_the_share_of_what_most_peers_use(engine):
     rows = peers()
     assert ranks(rows, "peer_adoption_ratio_30d") == {"A": 1.0, "B": 1.0, "C": 0.0, "D": 1.0, "E": 1.0}
+
+
+def test_a_rank_is_told_with_the_number_that_is_ranked():
+    staged = {"customers": staged_table("customers", CUSTOMERS), "events": staged_table("events", EVENTS)}
+    catalog = build_features(
+        make_inputs(staged, ["engagement", "peers"], DAY, customers="ABCDE", event_types=["use"])
+    ).catalog
+    row = {
+        "eng_active_days_count_30d": 2.0,
+        "peer_active_days_rank_30d": 75.0,
+        "eng_events_count_30d": 3.0,
+        "peer_events_rank_30d": 0.0,
+        "eng_activity_recency_days": 400.0,
+        "peer_activity_recency_days_rank": 98.1,
+    }
+    told = {name: [write_reason(catalog[name], row, {}, language) for language in ("en", "ja")]
+            for name in row if name.startswith("peer")}  # fmt: skip
+    assert told == {
+        "peer_active_days_rank_30d": [
+            "Active on 2 days in the last 30 (75% of comparable customers lie below)",
+            "直近30日間の利用は2日（同種の顧客の75%がこれを下回る）",
+        ],
+        "peer_events_rank_30d": [
+            "3 actions in the last 30 days (0% of comparable customers lie below)",
+            "直近30日間の操作は3回（同種の顧客の0%がこれを下回る）",
+        ],
+        "peer_activity_recency_days_rank": [
+            "90+ days since any activity (98.1% of comparable customers lie below)",
+            "最後の利用から90日以上（同種の顧客の98.1%がこれを下回る）",
+        ],
+    }

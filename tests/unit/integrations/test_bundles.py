@@ -22,7 +22,7 @@ def test_comes_back_with_the_same_probabilities(encoding: str, calibration: str,
     bundle, rows = fitted(encoding, calibration), rows_of()  # type: ignore[arg-type]
     again = read_bundle(tmp_path, write_bundle(bundle, tmp_path))
     assert (again.probability(again.raw_score(rows)) == bundle.probability(bundle.raw_score(rows))).all()
-    for name in ("calibrator", "model_name", "problem", "base_rate", "typical", "last_fit_date"):
+    for name in ("calibrator", "model_name", "problem", "base_rate", "typical", "last_fit_date", "alike"):
         assert getattr(again, name) == getattr(bundle, name)
     assert again.catalog.features == bundle.catalog.features
 
