@@ -7,6 +7,10 @@ import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from churn.core.settings import ChurnSettings, Language
 
 FORMATS = ("table", "csv", "json", "xlsx")
 
@@ -28,7 +32,7 @@ def main(words: Sequence[str]) -> int:
     segments = dict(pair.split("=", 1) for pair in options.segment)
     chosen = select_rows(rows, Selection(options.top, segments, options.cause, options.min_mrr, options.language))
     if options.format == "xlsx":
-        write_xlsx(chosen, options.out, options.language)
+        write_xlsx(chosen, options.out, options.language, _words(settings, options.language), settings.policy.currency)
     elif options.format == "table":
         print_table(chosen, options.language, settings.policy.currency)
     else:
@@ -40,6 +44,13 @@ def main(words: Sequence[str]) -> int:
     if options.out is not None:
         print(f"{len(chosen):,} customers written to {options.out}")  # noqa: T201
     return 0
+
+
+def _words(settings: ChurnSettings, language: Language) -> dict[str, str]:
+    """Return what the company calls its attributes, where it says so."""
+    source = settings.source
+    found = {name: getattr(source.attribute(name), language) for name in source.attributes}
+    return {name: words for name, words in found.items() if words}
 
 
 def read_options(words: Sequence[str]) -> argparse.Namespace:

@@ -1,4 +1,4 @@
-"""A list as an Excel sheet for people: headings in their language, percentages, reasons that wrap, ids as text."""
+"""A list as an Excel sheet for people: headings in their language with units, reasons that wrap, ids as text."""
 
 from __future__ import annotations
 
@@ -43,26 +43,42 @@ ARMS: Mapping[str, tuple[str, str]] = {
     "treatment": ("contact", "連絡する"),
     "control": ("leave alone, to compare", "連絡しない（比較用）"),
 }
+MONEY = ("mrr", "mrr_at_risk", "expected_profit")
+SHEET: Mapping[Language, str] = {"en": "at risk", "ja": "解約リスク"}
 WRAPPED = ("cause_text", "reason_1", "reason_2", "reason_3", "action")
 WIDTH, WRAPPED_WIDTH = 14, 38  # characters
+WIDTHS: Mapping[str, int] = {"list_position": 6, "as_of_date": 11, "churn_probability": 10, "risk_rank": 10,
+                             "risk_band": 8, "cause": 19, "cause_text": 27}  # fmt: skip
 
 
-def heading(name: str, language: Language) -> str:
-    """Return a column's heading in plain words; a company's own attribute keeps its name, written as words.
+def heading(name: str, language: Language, words: Mapping[str, str], currency: str) -> str:
+    """Return a column's heading in plain words.
+
+    Parameters
+    ----------
+    words
+        What the company calls its attributes; one that it gives no words for keeps its name, written as words.
+    currency
+        Unit of the columns that hold money.
 
     Examples
     --------
-    >>> heading("mrr_at_risk", "en"), heading("sales_region", "en")
-    ('At risk a month', 'Sales region')
+    >>> heading("mrr_at_risk", "en", {}, "EUR"), heading("region", "ja", {"region": "都道府県"}, "円")
+    ('At risk a month (EUR)', '都道府県')
+    >>> heading("sales_region", "en", {}, "EUR")
+    'Sales region'
     """
     if name in HEADINGS:
-        return HEADINGS[name][LANGUAGES.index(language)]
-    words = name.replace("_", " ")
-    return words[:1].upper() + words[1:]
+        unit = f" ({currency})" if name in MONEY else ""
+        return HEADINGS[name][LANGUAGES.index(language)] + unit
+    text = words.get(name) or name.replace("_", " ")
+    return text[:1].upper() + text[1:]
 
 
-def write_xlsx(rows: pd.DataFrame, path: Path, language: Language = "en") -> None:
+def write_xlsx(rows: pd.DataFrame, path: Path, language: Language, words: Mapping[str, str], currency: str) -> None:
     """Write the rows as an Excel sheet: text cells for text, numbers as numbers; nothing in a cell is ever run.
+
+    `words` and `currency` are those of `heading`.
 
     Raises
     ------
@@ -76,15 +92,15 @@ def write_xlsx(rows: pd.DataFrame, path: Path, language: Language = "en") -> Non
     options = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False, "in_memory": True}
     buffer = io.BytesIO()
     with xlsxwriter.Workbook(buffer, options) as book:
-        sheet = book.add_worksheet("at risk")
-        bold = book.add_format({"bold": True, "text_wrap": True, "valign": "top"})
+        sheet = book.add_worksheet(SHEET[language])
+        bold = book.add_format({"bold": True, "text_wrap": True, "valign": "top", "bg_color": "#E8ECF0", "bottom": 1})
         for column, name in enumerate(names):
             cell = book.add_format(
                 {"num_format": NUMBERS.get(name, "@"), "valign": "top", "text_wrap": name in WRAPPED}
             )
             plain = cell if name in NUMBERS else book.add_format({"valign": "top"})
-            sheet.set_column(column, column, WRAPPED_WIDTH if name in WRAPPED else WIDTH)
-            sheet.write_string(0, column, heading(name, language), bold)
+            sheet.set_column(column, column, WIDTHS.get(name, WRAPPED_WIDTH if name in WRAPPED else WIDTH))
+            sheet.write_string(0, column, heading(name, language, words, currency), bold)
             for line, record in enumerate(records, start=1):
                 value = _worded(name, record[name], language)
                 if isinstance(value, str):
