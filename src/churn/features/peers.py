@@ -22,7 +22,7 @@ from churn.features.words import describe
 
 COMPARED = ("count", "sum", "days")
 DIGITS = 6
-TYPICAL_EN, TYPICAL_JA = re.compile(r"typical: \{typical\}"), re.compile(r"標準: \{typical\}[^）]*")
+TYPICAL_EN, TYPICAL_JA = re.compile(r"typical: \{typical\}"), re.compile(r"標準：\{typical\}[^）]*")
 USUAL_SHARE = 0.5
 SORTED_AT_ONCE = 8  # columns: for each rank an engine sorts all that it reads, so 38 at once took three times as long
 

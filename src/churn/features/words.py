@@ -118,7 +118,7 @@ def describe_attribute(source: SourceSettings, name: str, column: str, family: s
         en=en,
         ja=ja,
         reason_en=f"{en[:1].upper()}{en[1:]}: {{value}}{' (typical: {typical})' if is_number else ''}",
-        reason_ja=f"{ja}: {{value}}{'（標準: {typical}）' if is_number else ''}",
+        reason_ja=f"{ja}：{{value}}{'（標準：{typical}）' if is_number else ''}",
         topic=f"{family}:{name}",
         kind="number" if is_number else "category",
     )

@@ -96,7 +96,12 @@ def write_xlsx(rows: pd.DataFrame, path: Path, language: Language, words: Mappin
         bold = book.add_format({"bold": True, "text_wrap": True, "valign": "top", "bg_color": "#E8ECF0", "bottom": 1})
         for column, name in enumerate(names):
             cell = book.add_format(
-                {"num_format": NUMBERS.get(name, "@"), "valign": "top", "text_wrap": name in WRAPPED}
+                {
+                    "num_format": NUMBERS.get(name, "@"),
+                    "valign": "top",
+                    "text_wrap": name in WRAPPED,
+                    "indent": int(name not in NUMBERS),
+                }
             )
             plain = cell if name in NUMBERS else book.add_format({"valign": "top"})
             sheet.set_column(column, column, WIDTHS.get(name, WRAPPED_WIDTH if name in WRAPPED else WIDTH))
