@@ -7,7 +7,8 @@ from functools import partial
 
 import matplotlib as mpl
 
-mpl.use("Agg")
+if mpl.get_backend(auto_select=False) is None:  # a notebook has chosen its own; here no window is wanted
+    mpl.use("Agg")
 
 import matplotlib.pyplot as plt
 import numpy as np

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import io
+import os
+import subprocess
+import sys
 import warnings
 
 import numpy as np
@@ -72,3 +75,12 @@ def test_causes_are_named_in_words_and_only_what_raises_is_counted() -> None:
     axes = plot_causes(by_cause).axes[0]
     assert "waiting for support" in [label.get_text() for label in axes.get_yticklabels()]
     assert all(bar.get_width() >= 0 for bar in axes.patches)
+
+
+def test_a_backend_that_somebody_chose_stays() -> None:
+    code = "import matplotlib, churn.explanation.plots; print(matplotlib.get_backend())"
+    for chosen, used in (("svg", "svg"), (None, "agg")):
+        env = {name: value for name, value in os.environ.items() if name != "MPLBACKEND"}
+        env |= {"MPLBACKEND": chosen} if chosen else {}
+        done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
+        assert done.stdout.strip().casefold() == used
