@@ -44,7 +44,7 @@ class Measurement:
         named = {} if worst is None else {"worst_slice_auc": worst["auc"], "worst_slice_auc_high": worst["auc_high"]}
         return {**self.report.flat(), **self.money, **{name: float(value) for name, value in named.items()}}
 
-    def lines(self) -> list[str]:
+    def lines(self, currency: str) -> list[str]:
         """Return the main figures as lines of text."""
         lines = table_lines(self.report)
         worst, off = worst_slice(self.slices), worst_calibrated(self.slices)
@@ -54,7 +54,7 @@ class Measurement:
         if self.money:
             lines.append(
                 f"money: contacting {self.money['best_list_size']:,.0f} customers a date is expected to pay; "
-                f"at capacity the list would have earned {self.money['profit_at_capacity']:,.0f} a date "
+                f"at capacity the list would have earned {self.money['profit_at_capacity']:,.0f} {currency} a date "
                 f"(expected {self.money['expected_profit_at_capacity']:,.0f})"
             )
         return lines

@@ -68,7 +68,7 @@ def run(settings: ChurnSettings) -> StageResult:
             verdict_reasons="; ".join(verdict.reasons),
             status=status,
         )
-    for line in [*measured.lines(), *(f"gate: {reason}" for reason in verdict.reasons)]:
+    for line in [*measured.lines(settings.policy.currency), *(f"gate: {reason}" for reason in verdict.reasons)]:
         log.info("%s", line)
     result.run_id, result.metrics = tracker.run_id, {**measured.metrics(), **training.metrics}
     result.as_of_dates = experiment.test_dates
