@@ -35,6 +35,7 @@ th { font-weight: 600; color: #52606d; white-space: normal; vertical-align: bott
 tr:last-child td { border-bottom: 0; }
 th:first-child, td:first-child { text-align: left; } tr.best td { background: #eaf4ec; font-weight: 600; }
 td small { display: block; color: #7b8794; font-weight: 400; } td small.noise { color: #9a6700; }
+.card + p { margin-top: 10px; }
 .settings td, .settings th { text-align: left; white-space: normal; }
 .pictures { display: grid; grid-template-columns: repeat(auto-fit, minmax(420px, 1fr)); gap: 16px; }
 .pictures.wide { display: block; max-width: 760px; }

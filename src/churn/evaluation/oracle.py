@@ -134,15 +134,19 @@ def plot_truth(report: OracleReport) -> Mapping[str, Figure]:
     axes.set(title="Calibration against the truth", xlabel="predicted probability", ylabel="mean true probability")
     axes.legend()
     in_percent(axes, "xy")
-    shares = report.confusion.div(report.confusion.sum(axis=1), axis=0)
+    customers = report.confusion.sum(axis=1)
+    every = sorted({*report.confusion.index, *report.confusion.columns})  # a cause never named keeps its place as well
+    shares = report.confusion.div(customers, axis=0).reindex(columns=every, fill_value=0.0)
     causes = new_figure(8.4, 6.4)
     grid = causes.subplots()
     grid.imshow(shares.to_numpy(), cmap="Blues", vmin=0, vmax=1)
     grid.set_xticks(range(len(shares.columns)), shares.columns, rotation=60, ha="right")
-    grid.set_yticks(range(len(shares.index)), shares.index)
-    grid.set(title="Top risk decile: true cause against the cause named", xlabel="named", ylabel="true")
+    grid.set_yticks(range(len(shares.index)), [f"{cause} ({customers[cause]:,})" for cause in shares.index])
+    grid.set(title="Top risk decile: true cause against the cause named", xlabel="named", ylabel="true (customers)")
     for line, row in enumerate(shares.to_numpy()):
         for column, share in enumerate(row):
+            if share == 0:
+                continue
             colour = "white" if share > 0.5 else "black"
             grid.text(column, line, f"{share:.0%}", ha="center", va="center", color=colour, fontsize=8)
     return {"oracle_calibration": figure, "oracle_causes": causes}

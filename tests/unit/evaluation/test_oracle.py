@@ -74,3 +74,14 @@ def test_agreement_is_told_per_true_cause_beside_how_often_it_is_named_at_all() 
 
 def test_pictures_are_drawn() -> None:
     assert set(plot_truth(compare_with_truth(rows_of(seen=0.5)))) == {"oracle_calibration", "oracle_causes"}
+
+
+def test_the_picture_of_causes_says_how_many_and_keeps_a_place_for_what_is_never_named() -> None:
+    rows = rows_of().assign(cause="pricing")
+    report = compare_with_truth(rows)
+    axes = plot_truth(report)["oracle_causes"].axes[0]
+    named = [label.get_text() for label in axes.get_xticklabels()]
+    assert named == sorted({*report.confusion.index, "pricing"}) and len(named) > 1
+    customers = report.confusion.sum(axis=1)
+    assert [label.get_text() for label in axes.get_yticklabels()] == [f"{c} ({n})" for c, n in customers.items()]
+    assert {text.get_text() for text in axes.texts} == {"100%"}
