@@ -82,7 +82,7 @@ def plot_distributions(features: pd.DataFrame, by_date: pd.DataFrame) -> Figure:
         axes.set_axis_off()
     for axes, line in zip(panels, chosen.itertuples(), strict=False):
         _draw_quantiles(axes, by_date[by_date["feature"] == line.feature].sort_values(DATE), line)
-    figure.suptitle("Distribution by as-of date: median, middle half, middle nine tenths; red where it has moved")
+    figure.suptitle("Distribution by as-of date: median, middle half, middle nine tenths; dots where it has moved")
     return figure
 
 
