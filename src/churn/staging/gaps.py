@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from statistics import median
+from zoneinfo import ZoneInfo, available_timezones
 
 import ibis.expr.types as ir
 
@@ -47,14 +48,32 @@ def find_idle(rows: ir.Table, value: str, kind: str) -> dict[str, float]:
     return {name: share for name, share in sorted(shares.items()) if IDLE_SHARE <= share < 1}
 
 
-def is_by_the_day(rows: ir.Table, time: str) -> bool:
-    """Return whether many times are days without an hour that a time zone has moved to another hour than midnight.
+def is_by_the_day(rows: ir.Table, time: str, zone: str) -> bool:
+    """Return whether many times are days without an hour: midnights of a zone, which in UTC are at another hour.
 
-    One time of day then, or two where the clocks change.
+    One time of day then, or two where the clocks change. Times at another hour of the zone are meant as they stand.
     """
-    clock = rows[time].hour() * 60 + rows[time].minute()
-    found = rows.agg(rows=rows[time].count(), kinds=clock.nunique(), least=clock.min()).to_pyarrow().to_pylist()[0]
-    return bool(found["rows"] >= USUAL_ROWS and found["kinds"] <= MOVED_MIDNIGHTS and found["least"] > 0)
+    at = rows[time]
+    clock = at.hour() * 60 + at.minute()
+    clocks = {"kinds": clock.nunique(), "least": clock.min(), "most": clock.max()}
+    [seen] = rows.agg(rows=at.count(), first=at.min(), last=at.max(), **clocks).to_pyarrow().to_pylist()
+    if seen["rows"] < USUAL_ROWS or seen["kinds"] > MOVED_MIDNIGHTS or seen["most"] == 0:
+        return False
+    return {seen["least"], seen["most"]} <= _midnights(zone, range(seen["first"].year, seen["last"].year + 1))
+
+
+def _midnights(zone: str, years: range) -> set[int]:
+    """Return at which minutes of the UTC day a zone's days began in these years.
+
+    Examples
+    --------
+    >>> sorted(_midnights("Europe/Berlin", range(2024, 2025)))
+    [1320, 1380]
+    """
+    names = {name.casefold(): name for name in available_timezones()}  # the engine reads them in any case
+    there = ZoneInfo(names[zone.casefold()]) if zone.casefold() in names else UTC
+    local = (datetime(year, month, 1, tzinfo=there) for year in years for month in range(1, 13))
+    return {utc.hour * 60 + utc.minute for utc in (day.astimezone(UTC) for day in local)}
 
 
 def find_silent_days(rows_by_day: Mapping[date, int]) -> list[date]:

@@ -67,16 +67,18 @@ def _odd_kinds(tables: Mapping[str, ir.Table]) -> list[str]:
 
 
 def _days_without_hours(tables: Mapping[str, ir.Table], source: SourceSettings) -> list[str]:
-    if source.time_zone is None or source.time_zone.upper() == "UTC":
-        return []  # no midnight was moved: what has one hour every time happens at that hour
+    zone = source.time_zone
+    if zone is None:
+        return []
     told = [name for name in HAPPENED if name in tables and name not in source.lag_hours]
-    found = [name for name in told if is_by_the_day(tables[name], contract_of(source, name).time)]
+    found = [name for name in told if is_by_the_day(tables[name], contract_of(source, name).time, zone)]
     if not found:
         return []
     lags = ", ".join(f"{name}: 24" for name in found)
     return [
-        f"times of {', '.join(found)} are days without hours, and in {source.time_zone} a day does not begin at "
-        f"midnight UTC: rows that sum up their day are known at its end (lag_hours: {{{lags}}})"
+        f"times of {', '.join(found)} are days without hours, and in {zone} a day does not begin at midnight UTC: rows "
+        f"that sum up their day are known at its end (lag_hours: {{{lags}}}; or, where no table has hours, "
+        "time_zone: UTC, so that days stay as they are written)"
     ]
 
 

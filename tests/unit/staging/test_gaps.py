@@ -94,11 +94,18 @@ def times_at(*clock: tuple[int, int], rows: int = 30):
 
 
 def test_midnights_of_another_zone_are_days_without_hours():
-    assert is_by_the_day(times_at((15, 0)), "at")  # Tokyo
-    assert is_by_the_day(times_at((22, 0), (23, 0)), "at")  # Berlin, summer and winter
+    assert is_by_the_day(times_at((15, 0)), "at", "asia/tokyo")
+    assert is_by_the_day(times_at((22, 0), (23, 0)), "at", "Europe/Berlin")  # summer and winter
+    assert is_by_the_day(times_at((0, 0), (23, 0)), "at", "Europe/London")
 
 
 def test_midnights_utc_times_of_all_hours_and_few_rows_are_not():
-    assert not is_by_the_day(times_at((0, 0)), "at")
-    assert not is_by_the_day(times_at((9, 30), (12, 0), (15, 0)), "at")
-    assert not is_by_the_day(times_at((15, 0), rows=5), "at")
+    assert not is_by_the_day(times_at((0, 0)), "at", "UTC")
+    assert not is_by_the_day(times_at((9, 30), (12, 0), (15, 0)), "at", "Asia/Tokyo")
+    assert not is_by_the_day(times_at((15, 0), rows=5), "at", "Asia/Tokyo")
+
+
+def test_ends_of_days_and_other_hours_are_not_midnights():
+    assert not is_by_the_day(times_at((23, 59)), "at", "UTC")
+    assert not is_by_the_day(times_at((12, 0)), "at", "UTC")
+    assert not is_by_the_day(times_at((14, 59)), "at", "Asia/Tokyo")

@@ -21,7 +21,7 @@ def events(hour: int, days=range(40)):
 
 def notes(hour: int, **source) -> str:
     tables = {"customers": CUSTOMERS, "events": events(hour)}
-    return "\n".join(note_oddities(tables, make_source(time_zone="Asia/Tokyo", **source)))
+    return "\n".join(note_oddities(tables, make_source(**{"time_zone": "Asia/Tokyo", **source})))
 
 
 def test_days_of_another_zone_are_told_with_the_lag_that_puts_them_right():
@@ -32,6 +32,7 @@ def test_days_of_another_zone_are_told_with_the_lag_that_puts_them_right():
 def test_a_stated_lag_or_midnight_utc_needs_no_word():
     assert "days without hours" not in notes(15, lag_hours={"events": 24})
     assert "days without hours" not in notes(0)
+    assert "days without hours" not in notes(14, time_zone="UTC")
 
 
 def test_what_happens_at_one_hour_utc_is_no_day_that_was_moved():
