@@ -69,6 +69,7 @@ class AttributeSettings(WordedSettings):
 class InputSettings(StrictSettings):
     """One raw input: files (`path` or glob) or a database table (`connection_env`, `table`).
 
+    `columns` names those of a CSV whose first line is a row already.
     `times` says of columns that are no times by themselves (days since a beginning) by which SQL they become one, over
     this and other inputs by their names; `plans` names columns of times that were known with their row (agreed until);
     the audit cuts by them.
@@ -77,6 +78,7 @@ class InputSettings(StrictSettings):
     path: str | None = None
     format: Literal["csv", "parquet"] | None = None
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
+    columns: list[Annotated[str, Field(min_length=1)]] = []
     encoding: str = "utf-8"
     strip_nul: bool = False
     connection_env: str | None = None

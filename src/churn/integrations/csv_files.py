@@ -29,6 +29,7 @@ BEGINNINGS = {
     b"SQLite": "SQLite",
 }
 JAPANESE, WESTERN = ("cp932", "euc_jp"), ("cp1252", "latin-1")
+NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
 NOT_IN_TEXT = re.compile("[\x80-\x9f\ue000-\uf8ff]")  # control characters and private ones: another encoding's bytes
 FOREIGN = re.compile("[^\x00-\x7f]+")
 WITHIN_A_WORD = re.compile("(?<=[A-Za-z])[^\x00-\x7f](?![^\x00-\x7f])|(?<![^\x00-\x7f])[^\x00-\x7f](?=[A-Za-z])")
@@ -46,9 +47,9 @@ def csv_relation(engine: Engine, name: str, files: list[Path], settings: InputSe
         columns = ", ".join(f"'{quoted(column)}': 'VARCHAR'" for column in header)
         listed = ", ".join(map(file_literal, group))
         parts.append(
-            f"SELECT * FROM read_csv([{listed}], auto_detect = false, header = true, columns = {{{columns}}}, "
-            f"delim = '{quoted(settings.delimiter)}', quote = '\"', escape = '\"', strict_mode = true, "
-            "null_padding = false, max_line_size = 10000000)"
+            f"SELECT * FROM read_csv([{listed}], auto_detect = false, header = {not settings.columns}, "
+            f"columns = {{{columns}}}, delim = '{quoted(settings.delimiter)}', quote = '\"', escape = '\"', "
+            "strict_mode = true, null_padding = false, max_line_size = 10000000)"
         )
     return "(" + " UNION ALL BY NAME ".join(parts) + ")"
 
@@ -200,7 +201,8 @@ def _header(name: str, file: Path, clean: Path, settings: InputSettings) -> tupl
             given = next(csv.reader(stream, delimiter=settings.delimiter), [])
         except csv.Error as error:  # a quote that nobody closes makes the whole file one field
             raise broken_file(name, file, "has no readable header in line 1", error) from error
-    header = [column or f"unnamed_{place}" for place, column in enumerate(given, start=1)]
+    _refuse_other_columns(name, file, given, settings.columns)
+    header = settings.columns or [column or f"unnamed_{place}" for place, column in enumerate(given, start=1)]
     refuse_repeated_header(name, f"{file}, line 1", header)
     others = [d for d in ";\t|," if d != settings.delimiter and d in "".join(header)]
     if len(header) == 1 and others:
@@ -211,6 +213,24 @@ def _header(name: str, file: Path, clean: Path, settings: InputSettings) -> tupl
             remedy=f"Set delimiter: {json.dumps(others[0])} on this input",
         )
     return tuple(header)
+
+
+def _refuse_other_columns(name: str, file: Path, given: Sequence[str], stated: Sequence[str]) -> None:
+    """Refuse a first line of another length than the names stated for it, or that is a row where none are stated."""
+    if stated and len(stated) != len(given):
+        raise DataRefused(
+            f"{file}, line 1: {len(given)} columns, where this input names {len(stated)}",
+            table=name,
+            code="other_columns",
+            remedy="Name every column under 'columns', in their order, and set the delimiter of this input",
+        )
+    if not stated and given and all(NUMBER.fullmatch(column.strip()) for column in given):
+        raise DataRefused(
+            f"{file}, line 1: the names of the columns are numbers ({', '.join(given[:5])}); it looks like a row",
+            table=name,
+            code="no_header",
+            remedy="If the file has no header, name its columns on this input, for example columns: [id, label]",
+        )
 
 
 def refuse_repeated_header(name: str, place: str, header: Sequence[str]) -> None:

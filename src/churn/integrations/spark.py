@@ -68,9 +68,10 @@ class SparkEngine:
         """Make a temporary view of Parquet or CSV files; columns of CSV are all text, as ever."""
         paths = [str(file) for file in files]
         if is_csv(files, settings):
-            options = {"header": "true", "sep": settings.delimiter, "encoding": settings.encoding, "quote": '"',
-                       "escape": '"', "multiLine": "true", "mode": "FAILFAST"}  # fmt: skip
+            options = {"header": not settings.columns, "sep": settings.delimiter, "encoding": settings.encoding,
+                       "quote": '"', "escape": '"', "multiLine": "true", "mode": "FAILFAST"}  # fmt: skip
             rows = self.session.read.options(**options).csv(paths)
+            rows = rows.toDF(*settings.columns) if settings.columns else rows
         else:
             rows = self.session.read.option("mergeSchema", "true").parquet(*paths)
         rows.createOrReplaceTempView(name)

@@ -47,6 +47,21 @@ class TestReading:
         (tmp_path / "a.dump").write_text("id\n1\n")
         assert read(engine, tmp_path / "a.dump", format="csv") == [("1",)]
 
+    def test_a_file_without_a_header_loses_no_row_where_its_columns_are_named(self, engine, tmp_path: Path):
+        (tmp_path / "a.csv").write_text("1,0\n2,1\n")
+        (tmp_path / "b.csv").write_text("3,0\n")
+        columns = ["id", "label"]
+        assert read(engine, tmp_path / "*.csv", columns=columns) == [("1", "0"), ("2", "1"), ("3", "0")]
+        relation = files_relation(engine, "raw", InputSettings(path=str(tmp_path / "a.csv"), columns=columns))
+        assert engine.run(f"SELECT id, label FROM {relation} LIMIT 1") == [("1", "0")]
+
+    def test_a_row_in_the_place_of_the_header_is_told(self, engine, tmp_path: Path):
+        (tmp_path / "a.csv").write_text("1,0\n2,1\n")
+        with pytest.raises(DataRefused, match=r"names of the columns are numbers \(1, 0\).*columns: \[id, label\]"):
+            read(engine, tmp_path / "a.csv")
+        with pytest.raises(DataRefused, match="line 1: 2 columns, where this input names 3"):
+            read(engine, tmp_path / "a.csv", columns=["id", "label", "more"])
+
     @pytest.mark.parametrize("ending", ["csv", "tsv", "txt"])
     def test_text_files_may_be_packed(self, engine, tmp_path: Path, ending: str):
         path = tmp_path / f"a.{ending}.gz"
