@@ -176,8 +176,20 @@ def explain_engine_error(
             remedy="Let it read what is named under 'inputs': workbooks and files of the net as CSV or Parquet on disk",
         )
     return DataRefused(
-        f"the SELECT cannot be run: {first_line(error)}",
+        f"the SELECT cannot be run: {first_line(error).rstrip('.!')}{_place_in(text)}",
         table=table,
         code="bad_mapping",
         remedy="Correct it in the source file; inputs are named under 'inputs'",
     )
+
+
+def _place_in(text: str) -> str:
+    r"""Return where a SELECT cannot be read; of other errors the engine counts the lines of what it made of it.
+
+    Examples
+    --------
+    >>> _place_in('Parser Error: syntax error at or near "END"\n\nLINE 2:   CASE a END AS x\n     ^^^')
+    ', in its line 2: CASE a END AS x'
+    """
+    found = re.search(r"^Parser Error:.*^LINE (\d+): *([^\n]*\S)", text, re.MULTILINE | re.DOTALL)
+    return f", in its line {found[1]}: {found[2]}" if found else ""

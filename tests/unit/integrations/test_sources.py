@@ -83,6 +83,12 @@ def test_a_select_of_an_unknown_input_names_its_table(engine, tmp_path: Path):
     assert "peple" in str(refused.value) and "inputs are named under 'inputs'" in str(refused.value)
 
 
+def test_a_select_that_cannot_be_read_is_shown_where(engine, tmp_path: Path):
+    select = "SELECT id AS customer_id,\n  CASE WHEN true THEN joined ELSE at END AS signed_up_at\nFROM people"
+    with pytest.raises(DataRefused, match=r'near "END", in its line 2: CASE WHEN .* END AS signed_up_at\. Correct it'):
+        open_source(engine, source(tmp_path, customers=select, events="SELECT 1 AS x"))
+
+
 def test_a_select_that_would_fetch_something_from_the_net_is_refused(engine, tmp_path: Path):
     select = "SELECT * FROM read_csv('https://127.0.0.1:9/people.csv')"
     with pytest.raises(DataRefused, match=r"reads read_csv\(\) by itself") as refused:
