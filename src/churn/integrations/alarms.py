@@ -67,6 +67,8 @@ def find_knowing(
 ) -> list[Suspect]:
     """Return the features that know who leaves in the outcome window, or at any time later: of all, or of some.
 
+    Where leaving is silence, whoever was silent before honestly knows of silence up to the end of the data.
+
     Parameters
     ----------
     rows
@@ -75,9 +77,10 @@ def find_knowing(
         Rows of one date, labelled by whether the customer leaves at any time later.
     """
     limit, surest = settings.evaluation.max_single_feature_auc, settings.max_certainty
+    asked = [(rows, OUTCOME)] + ([(eventual, EVENTUALLY)] if settings.label.kind != "inactivity" else [])
     return [
         suspect
-        for labelled, knows in ((rows, OUTCOME), (eventual, EVENTUALLY))
+        for labelled, knows in asked
         for suspect in (
             *find_outcome_suspects(labelled, catalog, knows, limit),
             *find_certain_suspects(labelled, catalog, knows, surest),

@@ -34,6 +34,8 @@ class Claims:
     is_exact: bool
     zone: str
     lag_hours: int
+    active: str | None = None
+    """The table whose rows say with whom the company has to do: subscriptions, or events where there are none."""
 
     def has_come(self, name: str) -> str:
         """Return SQL that is true where a time of the row, if there is one, lies before the date."""
@@ -105,7 +107,14 @@ def _name_of_row(key: Iterable[str], there: Collection[str]) -> str:
 
 
 def _when_told(contract: TableContract, there: Collection[str], claims: Claims) -> str:
-    """Return SQL that is true for rows that say they were on record; nothing of plans: only their end may be."""
+    """Return SQL that is true for rows that say they were on record; nothing of plans: only their end may be.
+
+    Customers say so where the company had to do with them by then.
+    """
+    if contract.name == "customers" and claims.active:
+        time = identifier(CONTRACT[claims.active].time)
+        met = f"SELECT customer_id FROM {CUT}{claims.active} WHERE left({time}::VARCHAR, 10) < '{claims.as_of}'"
+        return f"{claims.was_known(contract.time)} AND w.customer_id IN ({met})"
     if contract.name not in (*HAPPENED, "incidents"):
         return ""
     return _or_announced(claims.was_known(contract.time), there, claims)

@@ -85,10 +85,11 @@ def _cut_at(
         view = cut_view(engine, relation, inputs.times[name], plans[name], inputs.zone, as_of)
         engine.run(f"CREATE OR REPLACE VIEW {identifier(name)} AS {view}")
     keep_results(engine, source, source.tables, CUT)
+    active = next((table for table in ("subscriptions", "events") if table in source.tables), None)
     for table, select in source.tables.items():
         read = [time for name in inputs.read_by(select) for time in inputs.times[name].values()]
         is_exact, lag_hours = all(time.is_exact for time in read), source.lag_hours.get(table, 0)
-        claims = Claims(as_of, columns_of(engine, f"{WHOLE}{table}"), is_exact, inputs.zone, lag_hours)
+        claims = Claims(as_of, columns_of(engine, f"{WHOLE}{table}"), is_exact, inputs.zone, lag_hours, active)
         yield compare_results(engine, contract_of(source, table), claims)
 
 

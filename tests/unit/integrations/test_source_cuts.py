@@ -218,6 +218,19 @@ def test_events_left_out_for_what_came_later_are_named(audited: Audited, columns
     assert "left out" in set(found["value"])
 
 
+def test_customers_who_are_there_for_what_they_do_later_are_named(audited: Audited) -> None:
+    rated = (
+        "SELECT * FROM customers_raw WHERE customer_id IN (SELECT customer_id FROM tickets_raw WHERE opened_at {when})"
+    )
+    bought = "SELECT * EXCLUDE (trial_over) REPLACE ({since} AS started_at) FROM subscriptions_raw"
+    later = rated.format(when="> '2024-03-01'")
+    found = audited.cut(customers=later).differences
+    assert set(found["feature"]) == {"customers.(row)"} and set(found["value"]) == {"there"}
+    assert audited.named(customers=rated.format(when="< '2024-02-01'")) == set()
+    nobody = bought.format(since="started_at + INTERVAL 90 DAY")
+    assert audited.named(customers=later, subscriptions=nobody) == set(), "with whom there was nothing to do by then"
+
+
 def test_repeated_events_are_nobodys_loss(audited: Audited) -> None:
     again = EVENTS.replace("status", "'ticket'")
     assert "events.(row)" not in audited.named(events=f"{again} UNION ALL {again}")
