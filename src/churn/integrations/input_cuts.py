@@ -21,6 +21,7 @@ MOST_VALUES = 50
 MOST_LOOKED_AT = 200_000
 SOME = "some_rows"
 LOG_CHANCE = math.log(1e4)
+MOST_AHEAD = 0.2
 # Plans that the contract knows; those of other names are found by what the SELECTs make of them.
 PLANS = frozenset(name for names in PLANNED.values() for name in names)
 _VERSION = re.compile(r"^(valid_from|effective_(from|date)|known_at)$", re.IGNORECASE)
@@ -83,9 +84,13 @@ def _arrivals_of(engine: Engine, value: str, by_chance: Mapping[str, float]) -> 
 
 
 def cut_view(
-    engine: Engine, relation: str, times: Mapping[str, TimeColumn], plans: Collection[str], zone: str, as_of: date
-) -> str:
-    """Return SQL for an input as it stood at the instant; plans are known with their row, wherever they lie."""
+    engine: Engine, relation: str, times: Mapping[str, TimeColumn], plans: Collection[str], zone: str, as_of: date,
+    end: date | None = None,
+) -> str:  # fmt: skip
+    """Return SQL for an input as it stood at the instant; plans are known with their row, wherever they lie.
+
+    Nothing arrives with times of which many lie after the `end` of all data: they are planned.
+    """
     happened = {name: time for name, time in times.items() if name not in plans}
     written = [name for name in happened if _is_when_written(engine, relation, name, happened, zone, as_of)]
     facts = [name for name, time in happened.items() if name in written or not _tells_writing(time)] or list(happened)
@@ -93,7 +98,9 @@ def cut_view(
         return f"SELECT * FROM {relation}"
     kinds, come = columns_of(engine, relation), {name: time.has_come(zone, as_of) for name, time in happened.items()}
     changed = {n: f"CASE WHEN {come[n]} THEN {identifier(n)} END" for n in facts}
-    for arrival in find_arrivals(engine, relation, facts):
+    for arrival in find_arrivals(
+        engine, relation, [n for n in facts if not _lies_ahead(engine, relation, times[n], zone, end)]
+    ):
         earlier = changed.get(arrival.value, identifier(arrival.value))
         is_to_come = f"{identifier(arrival.time)} IS NOT NULL AND NOT {come[arrival.time]}"
         before = "NULL" if arrival.before is None else f"CAST('{quoted(arrival.before)}' AS {kinds[arrival.value]})"
@@ -104,6 +111,15 @@ def cut_view(
     late = [f"({identifier(n)} IS NULL OR {times[n].has_come(zone, as_of + timedelta(days=1))})" for n in written]
     replaced = ", ".join(f"{sql} AS {identifier(name)}" for name, sql in changed.items())
     return f"SELECT * REPLACE ({replaced}) FROM {relation} WHERE {' AND '.join([begun, *versions, *late])}"
+
+
+def _lies_ahead(engine: Engine, relation: str, time: TimeColumn, zone: str, end: date | None) -> bool:
+    if end is None:
+        return False
+    ahead = f"NOT {time.has_come(zone, end + timedelta(days=1))}"
+    there = f"{identifier(time.name)} IS NOT NULL"
+    share = engine.run(f"SELECT avg(({ahead})::INT) FROM {relation} WHERE {there}")[0][0]
+    return share is not None and share > MOST_AHEAD
 
 
 def _tells_writing(time: TimeColumn) -> bool:

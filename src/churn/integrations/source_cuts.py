@@ -15,7 +15,8 @@ from datetime import date
 import pandas as pd
 
 from churn.auditing.differences import COLUMNS
-from churn.auditing.known import PLANNED
+from churn.auditing.known import PLANNED, later_times
+from churn.core.contract import CONTRACT
 from churn.core.errors import DataRefused
 from churn.core.source import SourceSettings
 from churn.core.suggestions import did_you_mean
@@ -25,6 +26,7 @@ from churn.integrations.input_cuts import PLANS, cut_view
 from churn.integrations.input_times import TimeColumn, columns_of, find_times
 from churn.integrations.sources import explain_engine_error, open_inputs
 from churn.staging.contracts import contract_of
+from churn.staging.typing import HAPPENED
 
 PROBE = "probe_"
 _REWRITTEN = re.compile(r"(updated|modified|changed|last_|latest)", re.IGNORECASE)
@@ -72,17 +74,23 @@ def cut_source(engine: Engine, source: SourceSettings, dates: Sequence[date]) ->
     inputs = _Inputs(relations, times, source.time_zone or "UTC")
     keep_results(engine, source, source.tables, WHOLE)
     plans = _find_plans(engine, source, inputs, dates[0])
-    found = [part for day in dates for part in _cut_at(engine, source, inputs, plans, day)]
+    end = _end_of_data(engine, source)
+    found = [part for day in dates for part in _cut_at(engine, source, inputs, plans, day, end)]
     differences = pd.concat(found, ignore_index=True)[COLUMNS]
     return SourceCut(differences, tuple(_notes(engine, source, inputs, dates[0])))
 
 
 def _cut_at(
-    engine: Engine, source: SourceSettings, inputs: _Inputs, plans: Mapping[str, set[str]], as_of: date
+    engine: Engine,
+    source: SourceSettings,
+    inputs: _Inputs,
+    plans: Mapping[str, set[str]],
+    as_of: date,
+    end: date | None,
 ) -> Iterable[pd.DataFrame]:
     """Yield what each SELECT makes otherwise of the inputs as they stood on a date."""
     for name, relation in inputs.relations.items():
-        view = cut_view(engine, relation, inputs.times[name], plans[name], inputs.zone, as_of)
+        view = cut_view(engine, relation, inputs.times[name], plans[name], inputs.zone, as_of, end)
         engine.run(f"CREATE OR REPLACE VIEW {identifier(name)} AS {view}")
     keep_results(engine, source, source.tables, CUT)
     active = next((table for table in ("subscriptions", "events") if table in source.tables), None)
@@ -91,6 +99,18 @@ def _cut_at(
         is_exact, lag_hours = all(time.is_exact for time in read), source.lag_hours.get(table, 0)
         claims = Claims(as_of, columns_of(engine, f"{WHOLE}{table}"), is_exact, inputs.zone, lag_hours, active)
         yield compare_results(engine, contract_of(source, table), claims)
+
+
+def _end_of_data(engine: Engine, source: SourceSettings) -> date | None:
+    """Return the last day on which the SELECTs say that something happened, or None where they say of nothing."""
+    told = []
+    for table in (name for name in HAPPENED if name in source.tables):
+        there = list(columns_of(engine, f"{WHOLE}{table}"))
+        for time in (name for name in (CONTRACT[table].time, *later_times(table, there)) if name in there):
+            day = f"TRY_CAST(left({identifier(time)}::VARCHAR, 10) AS DATE)"
+            told.append(f"SELECT max({day}) AS day FROM {WHOLE}{table}")
+    end: date | None = engine.run(f"SELECT max(day) FROM ({' UNION ALL '.join(told)})")[0][0] if told else None
+    return end
 
 
 def keep_results(engine: Engine, source: SourceSettings, tables: Iterable[str], prefix: str) -> None:

@@ -142,6 +142,18 @@ def test_a_plan_that_an_attribute_is_made_of_is_stated(audited: Audited) -> None
         audited.cut(plans=("trail_over",))
 
 
+@pytest.mark.parametrize(("ahead", "named"), [(240, set()), (30, {"subscriptions.plan"})])
+def test_nothing_arrives_with_times_that_lie_ahead_of_all_data(
+    audited: Audited, tmp_path: Path, ahead: int, named: set[str]
+) -> None:
+    yearly = "CASE WHEN row_number() OVER () % 2 = 0 THEN 'yearly' ELSE 'monthly' END"
+    contracts = f"SELECT * EXCLUDE (trial_over) REPLACE ({yearly} AS plan) FROM '{audited.raw}/subscriptions.parquet'"
+    renews = f"CASE WHEN plan = 'yearly' THEN TIMESTAMPTZ '2024-03-01 00:00:00+00' + to_days({ahead}) END AS renews_at"
+    path = tmp_path / "subscriptions.parquet"
+    audited.engine.run(f"COPY (SELECT *, {renews} FROM ({contracts})) TO '{path}' (FORMAT parquet)")
+    assert Audited(audited.engine, audited.raw, subscriptions=path).named() == named
+
+
 def test_facts_that_were_loaded_days_later_are_named_unless_that_is_mapped(audited: Audited) -> None:
     found = audited.cut(tickets=UNMAPPED).differences
     assert set(found["feature"]) == {"tickets.(row)"}
