@@ -14,7 +14,7 @@ from churn.evaluation.trials import as_overrides, compare_folds, plot_history, p
 from churn.integrations.progress import progress_bar
 from churn.integrations.results import StageResult
 from churn.integrations.samples import read_training_rows
-from churn.integrations.store import fingerprint
+from churn.integrations.store import code_fingerprint, fingerprint
 from churn.integrations.studies import (
     FOLDS,
     complete_trials,
@@ -48,7 +48,8 @@ def run(settings: TuneSettings) -> StageResult:
     defaults = default_values(model, tuning)
     dataset = ensure_dataset(settings)
     decides = settings.model_dump(mode="json", include=set(DECIDES))
-    key = fingerprint([dataset.fingerprint, decides, tuning.model_dump(mode="json", exclude={"trials"})])
+    space, code = tuning.model_dump(mode="json", exclude={"trials"}), code_fingerprint("churn.modeling")
+    key = fingerprint([dataset.fingerprint, decides, space, code])
     with (
         stage_run("tune", settings, builds_on=dataset.manifest["run_id"]) as tracker,
         open_study(settings, tuning, key, defaults) as study,

@@ -64,6 +64,13 @@ def test_more_trials_go_on_where_the_study_was(own_demo: Demo) -> None:
     assert sum(_trials(own_demo).values()) == 4
 
 
+def test_trials_that_other_code_measured_are_not_taken_over(own_demo: Demo, monkeypatch: pytest.MonkeyPatch) -> None:
+    own_demo.ok("tune", *FOLDS, *LOGISTIC, "tuning.trials=2")
+    monkeypatch.setattr("pipelines.tune.code_fingerprint", lambda *_: "of another version")
+    assert "trials are there" not in own_demo.ok("tune", *FOLDS, *LOGISTIC, "tuning.trials=2").out
+    assert sum(_trials(own_demo).values()) == 4
+
+
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL], ids=["stopped", "killed"])
 def test_an_interrupted_search_resumes(own_demo: Demo, how: signal.Signals) -> None:
     words = own_demo.words(*FOLDS, *LOGISTIC)

@@ -10,8 +10,10 @@ import errno
 import logging
 import os
 import re
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
@@ -51,8 +53,20 @@ def connect(settings: ChurnSettings) -> tuple[MlflowClient, str]:
     _point_at(tracking.uri)
     lock = settings.paths.models / ".mlflow-setup.lock"
     with hold_lock(lock, wait_seconds=SETUP_WAIT_SECONDS), store_errors(tracking):
+        _look_into(tracking.uri)
         client = mlflow.MlflowClient()
         return client, _experiment(client, settings)
+
+
+def _look_into(uri: str) -> None:
+    """Read from a local database once: of one that cannot be read, MLflow asks ten times in two minutes."""
+    from sqlalchemy.engine import make_url
+
+    address = make_url(uri) if uri.startswith(LOCAL) else None
+    if address is not None and address.database is not None and Path(address.database).exists():
+        wait_seconds = float(str(address.query.get("timeout", 5)))
+        with closing(sqlite3.connect(address.database, timeout=wait_seconds)) as connection:
+            connection.execute("PRAGMA schema_version").fetchone()
 
 
 def _point_at(uri: str) -> None:
@@ -92,7 +106,7 @@ def store_errors(tracking: TrackingSettings) -> Iterator[None]:
 
     try:
         yield
-    except (MlflowException, SQLAlchemyError, OSError) as error:
+    except (MlflowException, SQLAlchemyError, sqlite3.Error, OSError) as error:
         address = hide_passwords(tracking.uri)
         cause = error if address == tracking.uri else None  # a traceback would show the address in full
         said = hide_passwords(f"{type(error).__name__}: {(str(error).splitlines() or [''])[0][:SAID_LIMIT]}")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from churn.core.errors import DependencyDown, first_line
 from churn.core.settings import ChurnSettings
 from churn.core.tuning import TuningSettings
 from churn.integrations.locks import hold_lock
@@ -32,12 +34,14 @@ def open_study(
     Parameters
     ----------
     key
-        What the study is about: another data set, model or space is another study.
+        What the study is about: another data set, model, space or code of the models is another study.
 
     Raises
     ------
     RunLocked
         When another run is at work on the same study.
+    DependencyDown
+        When the file of the studies cannot be read.
     """
     import optuna
 
@@ -45,7 +49,7 @@ def open_study(
     folder = settings.paths.models
     name = f"{settings.source.name}-{settings.model.name}-{key}"
     with hold_lock(folder / f".tuning-{key}.lock"), output_errors(folder / DATABASE):
-        with hold_lock(folder / ".tuning-setup.lock", wait_seconds=SETUP_WAIT_SECONDS):
+        with hold_lock(folder / ".tuning-setup.lock", wait_seconds=SETUP_WAIT_SECONDS), _readable(folder / DATABASE):
             storage = optuna.storages.RDBStorage(f"sqlite:///{folder / DATABASE}?timeout=60")
             study = optuna.create_study(
                 storage=storage, study_name=name, direction=tuning.direction, load_if_exists=True,
@@ -58,6 +62,19 @@ def open_study(
             study.enqueue_trial(dict(defaults), user_attrs={DEFAULT: True})
         _try_again(study)
         yield study
+
+
+@contextmanager
+def _readable(database: Path) -> Iterator[None]:
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield
+    except SQLAlchemyError as error:
+        raise DependencyDown(
+            f"the searches kept in {database} cannot be read ({first_line(error)}); restore that file from a copy, or "
+            "move it away to begin anew"
+        ) from error
 
 
 def _try_again(study: Study) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -60,6 +61,17 @@ class TestConnection:
         with pytest.raises(DependencyDown, match="restore that file") as down:
             connect(settings)
         assert "MLFLOW_TRACKING_URI" not in str(down.value)
+
+    @pytest.mark.parametrize("kind", ["folder", "text"])
+    def test_a_local_store_that_cannot_be_read_is_said_at_once(self, kind: str, tmp_path: Path) -> None:
+        settings = settings_at(tmp_path)
+        file = Path(_file(settings))
+        file.parent.mkdir(parents=True)
+        file.mkdir() if kind == "folder" else file.write_text("this is no database" * 100)
+        began = time.monotonic()
+        with pytest.raises(OutputFailed if kind == "folder" else DependencyDown, match="mlflow"):
+            connect(settings)
+        assert time.monotonic() - began < 30
 
     def test_a_local_store_that_another_process_holds_says_to_try_again(self, tmp_path: Path) -> None:
         settings = settings_at(tmp_path)
