@@ -300,6 +300,11 @@ class TestEncodings:
             line.split(",")[2] for line in text.splitlines()[1:]
         ]
 
+    def test_a_byte_order_mark_written_twice_does_not_hide_the_first_column(self, company: Company):
+        company.write("events", f"\ufeff{COMPANY['events'].strip()}\n".encode("utf-8-sig"))
+        company.stage()
+        assert [row["event_id"] for row in company.rows("events")] == ["E1", "E2", "E3"]
+
     def test_a_byte_order_mark_is_fine(self, company: Company):
         company.write("customers", CUSTOMERS.encode("utf-8-sig"))
         company.stage()

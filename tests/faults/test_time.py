@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -68,6 +69,16 @@ class TestNaive:
         company.stage(inputs=inputs, time_zone="Europe/Berlin")
         assert staged_times(company) == [datetime(2024, 2, 1, 2), datetime(2024, 7, 1, 1)]
 
+    @pytest.mark.parametrize("naive", [pa.timestamp("us"), pa.timestamp("ns"), pa.date32()])
+    def test_parquet_files_with_and_without_a_zone_are_not_read_as_one(self, company: Company, naive: pa.DataType):
+        first = Path(events_parquet(company, [datetime(2024, 2, 1)], naive)["events_raw"].path or "")
+        first.rename(first.with_name("events-1.parquet"))
+        events_parquet(company, [datetime(2024, 2, 2)], pa.timestamp("us", "UTC"))
+        files = InputSettings(path=str(first.with_name("events*.parquet")))
+        refusal = company.refuse(inputs={"events_raw": files}, time_zone="Asia/Tokyo")
+        assert (refusal.code, refusal.table, refusal.column) == ("mixed_time_zones", "events_raw", "occurred_at")
+        assert "a time zone in events.parquet and none in events-1.parquet" in str(refusal)
+
     @pytest.mark.parametrize("zone", [None, "UTC"])
     def test_nanoseconds_never_round_the_end_of_a_day_into_the_next(self, company: Company, zone: str | None):
         aware_customers(company)
@@ -99,6 +110,11 @@ class TestAware:
             datetime(2024, 2, 1, 9, 30, 0, 500000),
             datetime(2024, 2, 1, 10),
         ]
+
+    @pytest.mark.parametrize("offset", ["+99:99", "-15", "+05:60"])
+    def test_an_offset_that_no_place_has_is_no_time(self, company: Company, offset: str):
+        company.write("events", events(f"2024-02-01T10:00:00{offset}"))
+        assert company.refuse().code == "not_a_time"
 
     def test_with_a_zone_stated_naive_and_aware_may_stand_together(self, company: Company):
         company.write("events", events("2024-02-01T10:00:00", "2024-02-01T10:00:00Z", "2024-02-01T10:00:00+01:00"))

@@ -22,6 +22,7 @@ from churn.integrations.engine import Engine, file_literal, quoted
 from churn.integrations.store import output_errors
 
 CHUNK = 1 << 20
+BYTE_ORDER_MARK = "\ufeff"
 BEGINNINGS = {
     b"PAR1": "Parquet",
     b"PK\x03\x04": "an Excel workbook or a zip archive",
@@ -201,8 +202,9 @@ def _header(name: str, file: Path, clean: Path, settings: InputSettings) -> tupl
             given = next(csv.reader(stream, delimiter=settings.delimiter), [])
         except csv.Error as error:  # a quote that nobody closes makes the whole file one field
             raise broken_file(name, file, "has no readable header in line 1", error) from error
-    _refuse_other_columns(name, file, given, settings.columns)
-    header = settings.columns or [column or f"unnamed_{place}" for place, column in enumerate(given, start=1)]
+    found = [column.lstrip(BYTE_ORDER_MARK) for column in given]  # a second one is read as text
+    _refuse_other_columns(name, file, found, settings.columns)
+    header = settings.columns or [column or f"unnamed_{place}" for place, column in enumerate(found, start=1)]
     refuse_repeated_header(name, f"{file}, line 1", header)
     others = [d for d in ";\t|," if d != settings.delimiter and d in "".join(header)]
     if len(header) == 1 and others:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from churn.core.errors import DataRefused
@@ -185,17 +186,44 @@ def _refuse_renamed(name: str, by_layout: Layouts, selects: str) -> None:
 
 def _parquet(engine: Engine, name: str, files: list[Path], _: InputSettings, by_layout: Layouts) -> str:
     """Return the relation of Parquet files, after one bare scan of each, so that a damaged page has its file named."""
+    zoned: dict[str, tuple[bool, Path]] = {}
     for file in files:
         _refuse_other_kind(name, file)
         try:
             engine.run(f"SELECT bit_xor(hash(COLUMNS(*))) FROM read_parquet({file_literal(file)})")
         except Exception as error:
             raise shortage(error) or broken_file(name, file, "is not a whole Parquet file", error) from error
-        header = tuple(pq.read_schema(file).names)
+        schema = pq.read_schema(file)
+        header = tuple(schema.names)
         refuse_repeated_header(name, str(file), header)
+        _refuse_mixed_zones(name, file, schema, zoned)
         by_layout.setdefault(header, []).append(file)
     listed = ", ".join(map(file_literal, files))
     return _without_nanoseconds(engine, f"read_parquet([{listed}], union_by_name = true)")
+
+
+def _refuse_mixed_zones(name: str, file: Path, schema: pa.Schema, zoned: dict[str, tuple[bool, Path]]) -> None:
+    """Refuse times with a zone in some files and without in others: the engine would take all for the one or the other.
+
+    Parameters
+    ----------
+    zoned
+        By column, whether the files before have times with a zone, and the first of them; it grows by those of this.
+    """
+    times = [field for field in schema if pa.types.is_timestamp(field.type) or pa.types.is_date(field.type)]
+    for field in times:
+        has_zone = getattr(field.type, "tz", None) is not None
+        former, other = zoned.setdefault(field.name.casefold(), (has_zone, file))
+        if former != has_zone:
+            with_zone, without = (file, other) if has_zone else (other, file)
+            raise DataRefused(
+                f"times carry a time zone in {with_zone.name} and none in {without.name}",
+                table=name,
+                column=field.name,
+                code="mixed_time_zones",
+                remedy="Export both alike, or make them two inputs and write timezone('Asia/Tokyo', column), with the "
+                "zone they are in, where the SELECT reads those without",
+            )
 
 
 def _without_nanoseconds(engine: Engine, relation: str) -> str:

@@ -26,7 +26,7 @@ HAPPENED = ("events", "tickets", "payments", "messages", "responses", "intervent
 MOVED = "clock_moved"
 _DATE, _TIME = r"^\d{4}-\d{2}-\d{2}", r"[Tt ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?"
 _NAIVE = rf"{_DATE}({_TIME})?$"
-_AWARE = rf"{_DATE}{_TIME} ?([Zz]|UTC|GMT|[+-]\d{{2}}(:?\d{{2}})?)$"
+_AWARE = rf"{_DATE}{_TIME} ?([Zz]|UTC|GMT|[+-](0\d|1[0-4])(:?[0-5]\d)?)$"
 
 
 @ibis.udf.scalar.builtin  # type: ignore[untyped-decorator]
