@@ -6,6 +6,7 @@ and the strict settings judge every key together.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -75,7 +76,20 @@ def read_command_line(words: Sequence[str]) -> CommandLine:
         problem = _unknown_choice(override, groups)
         problems += [problem] if problem else []
         kept += [] if problem else [_forced(override)]
-    return CommandLine([*flags, *kept], tuple(problems))
+    return CommandLine([*flags, *kept], (*problems, *_shared_names()))
+
+
+def _shared_names() -> list[str]:
+    """Say which files of sources have one name: the data and lists of all of them would lie in one folder."""
+    files: dict[str, list[str]] = {}
+    for file in sorted((CONF / "source").glob("*.yaml")):
+        for name in re.findall(r"^name:\s*([^\s#]+)", file.read_text(encoding="utf-8"), re.MULTILINE):
+            files.setdefault(name, []).append(f"conf/source/{file.name}")
+    return [
+        f"source: {' and '.join(of_name)} have the same name: {name}; give each its own, its data lie under it"
+        for name, of_name in files.items()
+        if len(of_name) > 1
+    ]
 
 
 def _groups() -> dict[str, list[str]]:

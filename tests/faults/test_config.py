@@ -18,6 +18,9 @@ WRONG = [
     ("windows.cadence_days=0", "windows.cadence_days: input should be greater than or equal to 1 (found 0)"),
     ("features.windows_days=[30,30]", "features.windows_days: 30 stated more than once"),
     ("windows.max_dates=???", "windows.max_dates: a value must be given"),
+    ("policy.money.value=inf", "policy.money.value: "),
+    ("gate.max_calibration_slope=nan", "gate.max_calibration_slope: "),
+    ("split.seed=-1", "split.seed: "),
     ("model=ligthgbm", "model: no file conf/model/ligthgbm.yaml; did you mean 'lightgbm'?"),
     ("policy.capacity=[1,", "policy.capacity=[1,: cannot be read"),
 ]

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import pytest
 
 from churn.core.errors import ConfigRefused
 from churn.core.settings import ChurnSettings
+from pipelines import composition
 from pipelines.composition import compose, read_command_line
 
 
@@ -97,3 +101,13 @@ def test_flags_and_hydras_own_keys_pass_as_they_are() -> None:
     assert set(read_command_line(words).words) == {
         "--multirun", "hydra.job.num=1", "~scoring.as_of", "++policy.capacity=1",
     }  # fmt: skip
+
+
+def test_two_sources_of_one_name_are_refused_for_their_data_would_lie_in_one_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conf = shutil.copytree(composition.CONF, tmp_path / "conf")
+    (conf / "source" / "acme.yaml").write_text("defaults:\n  - demo\n  - _self_\nname: demo  # copied\n")
+    monkeypatch.setattr(composition, "CONF", conf)
+    with pytest.raises(ConfigRefused, match=r"acme\.yaml and conf/source/demo\.yaml have the same name: demo"):
+        compose("train", ChurnSettings, ["source=acme"])

@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 
 from churn.core.problem import Problem
 from churn.core.source import SourceSettings
-from churn.core.strict import PositiveDays, Share, StatedPath, StrictSettings, Version
+from churn.core.strict import PositiveDays, Seed, Share, StatedPath, StrictSettings, Version
 
 Language = Literal["en", "ja"]
 
@@ -27,7 +27,7 @@ class SplitSettings(StrictSettings):
     test_from: date | None = None
     folds: Annotated[int, Field(ge=2, le=20)] = 5
     calibration_share: Annotated[float, Field(gt=0, lt=0.5)] = 0.15
-    seed: int = 0
+    seed: Seed = 0
     backtest_folds: Annotated[int, Field(ge=2, le=20)] = 4
     backtest_dates: Annotated[int, Field(ge=1)] = 1
 
@@ -36,7 +36,7 @@ class SampleSettings(StrictSettings):
     """How many rows are learned from: all, or at most `max_rows`, drawn by `seed`."""
 
     max_rows: Annotated[int, Field(ge=100)] | None = None
-    seed: int = 0
+    seed: Seed = 0
 
 
 class ModelSettings(StrictSettings):
@@ -78,7 +78,7 @@ class EvaluationSettings(StrictSettings):
 
     bootstrap_samples: Annotated[int, Field(ge=20, le=10_000)] = 200
     interval: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
-    seed: int = 0
+    seed: Seed = 0
     min_positives: Annotated[int, Field(ge=1)] = 50
     few_positives: Annotated[int, Field(ge=0)] = 100
     max_single_feature_auc: Annotated[float, Field(gt=0.5, le=1)] = 0.95
@@ -166,7 +166,7 @@ class AuditSettings(StrictSettings):
 
     dates: Annotated[int, Field(ge=1, le=100)] = 2
     customers: Annotated[int, Field(ge=10)] = 5000
-    seed: int = 0
+    seed: Seed = 0
     max_shown: Annotated[int, Field(ge=1)] = 10
     source: bool = True
     max_future_share: Annotated[float, Field(gt=0, le=1)] = 0.7

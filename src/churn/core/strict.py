@@ -16,6 +16,7 @@ MISSING = "???"
 Days = Annotated[int, Field(ge=0, le=3660)]
 PositiveDays = Annotated[int, Field(ge=1, le=3660)]
 Share = Annotated[float, Field(ge=0, le=1)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]  # what every generator of random numbers takes
 Version = Annotated[str, BeforeValidator(str)]
 
 
@@ -29,9 +30,9 @@ StatedPath = Annotated[Path, BeforeValidator(_stated)]
 
 
 class StrictSettings(BaseModel):
-    """Base of all settings: frozen, no coercion, no unknown keys."""
+    """Base of all settings: frozen, no coercion, no unknown keys, no numbers that are none."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, protected_namespaces=())
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, protected_namespaces=(), allow_inf_nan=False)
 
 
 S = TypeVar("S", bound=BaseModel)

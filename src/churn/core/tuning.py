@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from churn.core.settings import ChurnSettings
-from churn.core.strict import StrictSettings
+from churn.core.strict import Seed, StrictSettings
 
 SMALLER_IS_BETTER = ("log_loss", "brier", "calibration_error")
 
@@ -46,7 +46,7 @@ class TuningSettings(StrictSettings):
     trials: Annotated[int, Field(ge=2, le=10_000)]
     random_trials: Annotated[int, Field(ge=1)]
     prune_after_trials: Annotated[int, Field(ge=1)]
-    seed: int
+    seed: Seed
     space: Annotated[dict[str, ParameterSettings], Field(min_length=1)]
 
     @property

@@ -15,7 +15,7 @@ import pandas as pd
 from churn.core.settings import Language
 from churn.integrations.store import new_file, output_errors
 
-DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n")
+DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # the wide ones in Japanese spreadsheets
 DECIMALS = {"churn_probability": 4, "mrr": 2, "mrr_at_risk": 2, "expected_profit": 2}
 SCREEN: Mapping[Language, Mapping[str, str]] = {
     "en": {"rank": "#", "who": "customer", "risk": "risk", "money": "at risk\na month", "why": "why, and what to do",

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from churn.core.errors import OutputFailed
 from churn.core.settings import Language
 from churn.integrations.exports import SCREEN, spread_reasons, to_records, write_file
 
@@ -46,6 +47,7 @@ ARMS: Mapping[str, tuple[str, str]] = {
 MONEY = ("mrr", "mrr_at_risk", "expected_profit")
 SHEET: Mapping[Language, str] = {"en": "at risk", "ja": "解約リスク"}
 WRAPPED = ("cause_text", "reason_1", "reason_2", "reason_3", "action")
+MOST_ROWS = 2**20 - 1  # beside the heading; what Excel has no room for would be left out without a word
 WIDTH, WRAPPED_WIDTH = 14, 38  # characters
 WIDTHS: Mapping[str, int] = {"list_position": 6, "as_of_date": 11, "churn_probability": 10, "risk_rank": 10,
                              "risk_band": 8, "cause": 19, "cause_text": 27}  # fmt: skip
@@ -83,8 +85,12 @@ def write_xlsx(rows: pd.DataFrame, path: Path, language: Language, words: Mappin
     Raises
     ------
     OutputFailed
-        When the file cannot be written; a former one stands.
+        When the file cannot be written, or a sheet has no room for so many rows; a former one stands.
     """
+    if len(rows) > MOST_ROWS:
+        raise OutputFailed(
+            f"{path}: {len(rows):,} rows, and a sheet holds {MOST_ROWS:,}; take --format csv, or --top N"
+        )
     import xlsxwriter
 
     records = [spread_reasons(record) for record in to_records(rows)]

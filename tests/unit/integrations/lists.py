@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 IDS = ["00123", "1E5", "3-4", "1234567890123456789", "NA", "株式会社山田"]
-FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1"]
+FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "＝1+1", "＠SUM(A1)"]
 
 
 def list_rows(ids: list[str] | None = None, **columns: Any) -> pd.DataFrame:
