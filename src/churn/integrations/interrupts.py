@@ -31,7 +31,7 @@ def interruptible(engine: Engine) -> Iterator[None]:
     Raises
     ------
     Stopped, KeyboardInterrupt
-        When an error leaves the block after SIGTERM or SIGINT has come.
+        When the block ends, with an error or without, after SIGTERM or SIGINT has come.
     """
     if threading.current_thread() is not threading.main_thread():
         yield  # signals are handled by the main thread alone
@@ -52,7 +52,7 @@ def interruptible(engine: Engine) -> Iterator[None]:
         sender.close()
         watcher.join()
         receiver.close()
-    if error is not None and received:
+    if received:  # what the handler raised may also be lost within a library, and nothing be left of it
         raise STOPS[received[0]] from error
     if error is not None:
         raise error

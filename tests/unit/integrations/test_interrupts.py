@@ -55,6 +55,16 @@ def test_an_error_that_hides_the_request_is_raised_as_what_it_was(
     assert isinstance(raised.value.__cause__, RuntimeError)
 
 
+@pytest.mark.parametrize(("number", "kind"), [(signal.SIGTERM, Stopped), (signal.SIGINT, KeyboardInterrupt)])
+def test_a_request_that_a_library_swallowed_is_heard_when_the_block_ends(
+    number: int, kind: type[BaseException], engine: Engine
+) -> None:
+    with pytest.raises(KeyboardInterrupt) as raised, interruptible(engine), contextlib.suppress(Asked):
+        os.kill(os.getpid(), number)
+        time.sleep(1)
+    assert type(raised.value) is kind
+
+
 def test_errors_of_any_other_kind_pass_as_they_are(engine: Engine) -> None:
     with pytest.raises(ZeroDivisionError) as raised, interruptible(engine):
         raise ZeroDivisionError
