@@ -97,6 +97,27 @@ class TestPaths:
         assert len(company.rows("customers")) == 3
 
     @pytest.mark.parametrize("ending", ["csv", "parquet"])
+    def test_what_a_file_says_is_not_replaced_by_the_name_of_its_folder(self, company: Company, ending: str):
+        folder = company.root / "raw" / "country=XX"
+        folder.mkdir()
+        frame = pd.read_csv(company.file("customers"))
+        path = folder / f"customers.{ending}"
+        frame.to_csv(path, index=False) if ending == "csv" else frame.to_parquet(path)
+        company.stage(inputs={"customers_raw": InputSettings(path=str(path))})
+        assert [row["country"] for row in company.rows("customers")] == ["DE", "JP", "FR"]
+
+    @pytest.mark.parametrize("ending", ["csv", "parquet"])
+    def test_what_folders_say_is_a_column_where_files_have_none(self, company: Company, ending: str):
+        frame = pd.read_csv(company.file("customers"))
+        for country, rows in frame.groupby("country"):
+            folder = company.root / "raw" / f"country={country}"
+            folder.mkdir()
+            rows, path = rows.drop(columns="country"), folder / f"customers.{ending}"
+            rows.to_csv(path, index=False) if ending == "csv" else rows.to_parquet(path)
+        company.stage(inputs={"customers_raw": InputSettings(path=f"{company.root}/raw/*/customers.{ending}")})
+        assert [row["country"] for row in company.rows("customers")] == ["DE", "JP", "FR"]
+
+    @pytest.mark.parametrize("ending", ["csv", "parquet"])
     @pytest.mark.parametrize("stated", ["customers[1].{}", "customers?1?.{}"])
     def test_a_file_is_not_read_for_another_that_its_name_fits_as_a_pattern(
         self, company: Company, stated: str, ending: str

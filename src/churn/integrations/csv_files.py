@@ -12,7 +12,7 @@ import json
 import re
 import zlib
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -50,9 +50,19 @@ def csv_relation(engine: Engine, name: str, files: list[Path], settings: InputSe
         parts.append(
             f"SELECT * FROM read_csv([{listed}], auto_detect = false, header = {not settings.columns}, "
             f"columns = {{{columns}}}, delim = '{quoted(settings.delimiter)}', quote = '\"', escape = '\"', "
-            "strict_mode = true, null_padding = false, max_line_size = 10000000)"
+            f"strict_mode = true, null_padding = false, max_line_size = 10000000{partition_option(group, [header])})"
         )
     return "(" + " UNION ALL BY NAME ".join(parts) + ")"
+
+
+def partition_option(files: Iterable[Path], headers: Iterable[Sequence[str]]) -> str:
+    """Return the engine's option that leaves a column to the files where a folder (`month=2024-01`) has its name too.
+
+    Without it the engine puts the folder's value in place of theirs.
+    """
+    of_folders = {part.partition("=")[0].casefold() for file in files for part in file.parent.parts if "=" in part}
+    of_files = {column.casefold() for header in headers for column in header}
+    return ", hive_partitioning = false" if of_folders & of_files else ""
 
 
 def kind_by_beginning(file: Path) -> str | None:

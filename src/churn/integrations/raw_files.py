@@ -20,6 +20,7 @@ from churn.integrations.csv_files import (
     csv_relation,
     kind_by_beginning,
     line_endings,
+    partition_option,
     refuse_repeated_header,
 )
 from churn.integrations.engine import Engine, as_written, file_literal, identifier, shortage
@@ -199,7 +200,9 @@ def _parquet(engine: Engine, name: str, files: list[Path], _: InputSettings, by_
         _refuse_mixed_zones(name, file, schema, zoned)
         by_layout.setdefault(header, []).append(file)
     listed = ", ".join(map(file_literal, files))
-    return _without_nanoseconds(engine, f"read_parquet([{listed}], union_by_name = true)")
+    return _without_nanoseconds(
+        engine, f"read_parquet([{listed}], union_by_name = true{partition_option(files, by_layout)})"
+    )
 
 
 def _refuse_mixed_zones(name: str, file: Path, schema: pa.Schema, zoned: dict[str, tuple[bool, Path]]) -> None:
