@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+import pyarrow as pa
 
 from churn.core.errors import DependencyDown
 from churn.core.settings import ChurnSettings
@@ -79,8 +80,14 @@ def read_predictions(settings: ChurnSettings, run_id: str) -> pd.DataFrame:
     """Return what a training run's models said of its test rows."""
     client, _ = connect(settings)
     with tempfile.TemporaryDirectory() as folder, store_errors(settings.tracking):
-        path = client.download_artifacts(run_id, PREDICTIONS, folder)
-        return pd.read_parquet(Path(path))
+        path = Path(client.download_artifacts(run_id, PREDICTIONS, folder))
+        try:
+            return pd.read_parquet(path)
+        except (pa.ArrowInvalid, OSError) as error:
+            raise DependencyDown(
+                f"{PREDICTIONS} of run {run_id} is damaged ({path.stat().st_size:,} bytes); restore it from a copy of "
+                "MLflow's artifacts, or train again"
+            ) from error
 
 
 def predictions_of_version(settings: ChurnSettings, version: str) -> pd.DataFrame | None:
