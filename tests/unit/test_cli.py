@@ -135,6 +135,10 @@ class TestUsage:
         monkeypatch.setenv("CHURN_HOME", "")
         assert "paths.root: must not be empty" in self._refused("list").err
 
+    def test_a_store_without_an_address_is_not_one_in_the_present_folder(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", "")
+        assert "tracking.uri: must not be empty" in self._refused("compare").err
+
     def test_promoting_by_force_wants_a_reason(self) -> None:
         assert "--force needs --why" in self._refused("promote", "1", "--force").err
 

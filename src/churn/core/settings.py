@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 
 from churn.core.problem import Problem
 from churn.core.source import SourceSettings
-from churn.core.strict import PositiveDays, Seed, Share, StatedPath, StrictSettings, Version
+from churn.core.strict import PositiveDays, Seed, Share, StatedPath, StatedText, StrictSettings, Version
 
 Language = Literal["en", "ja"]
 
@@ -201,9 +201,9 @@ class EngineSettings(StrictSettings):
 class TrackingSettings(StrictSettings):
     """Where MLflow keeps runs and models."""
 
-    uri: str
-    artifacts: Path
-    experiment: str
+    uri: StatedText
+    artifacts: StatedPath
+    experiment: StatedText
 
 
 class ChurnSettings(Problem):

@@ -20,13 +20,14 @@ Seed = Annotated[int, Field(ge=0, lt=2**32)]  # what every generator of random n
 Version = Annotated[str, BeforeValidator(str)]
 
 
-def _stated(path: Any) -> Any:
-    if path == "":  # folders are put together from others: below nothing begins the top of the disk
+def _stated(value: Any) -> Any:
+    if value == "":  # below nothing begins the top of the disk, and MLflow at no address is one in the present folder
         raise ValueError("must not be empty")
-    return path
+    return value
 
 
 StatedPath = Annotated[Path, BeforeValidator(_stated)]
+StatedText = Annotated[str, BeforeValidator(_stated)]
 
 
 class StrictSettings(BaseModel):
