@@ -285,5 +285,6 @@ def require_same_features(built: Catalog, trained: Catalog) -> None:
         f"the features built now are not the model's: {len(missing)} missing or of another kind "
         f"({', '.join(missing[:5]) or 'none'}), {len(new)} new ({', '.join(new[:5]) or 'none'})",
         code="feature_mismatch",
-        remedy="A table or attribute came or went: restore it, or train again",
+        remedy="A table or attribute came or went: restore it, or train again (where the gate then keeps the champion: "
+        "churn promote VERSION --force --why TEXT)",
     )

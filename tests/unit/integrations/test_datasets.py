@@ -205,6 +205,7 @@ class TestScoring:
             require_same_features(Catalog(catalog.features[1:]), catalog)
         assert refused.value.code == "feature_mismatch"
         assert f"1 missing or of another kind ({catalog.names[0]}), 0 new" in str(refused.value)
+        assert "train again (where the gate then keeps the champion: churn promote VERSION" in str(refused.value)
 
 
 class TestFlat:
