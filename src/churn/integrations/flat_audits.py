@@ -35,7 +35,7 @@ def audit_flat(engine: Engine, staged: Layer, settings: ChurnSettings) -> tuple[
     if settings.audit.source:
         found.append(probe_label(engine, settings.source))
         if len(dates) > 1:
-            cut = cut_source(engine, settings.source, [dates[len(dates) // 2].date(), dates[-1].date()])
+            cut = cut_source(engine, settings.source, sorted({dates[len(dates) // 2].date(), dates[-1].date()}))
             found.append(cut.differences)
             notes += cut.notes
         else:
