@@ -6,6 +6,7 @@ import inspect
 from typing import Any
 
 import hydra
+from sklearn.base import clone
 
 from churn.core.errors import ConfigRefused, first_line
 from churn.core.settings import ChurnSettings, ModelSettings
@@ -60,10 +61,11 @@ def _parameters(kind: type) -> list[str]:
 
 
 def _refused_values(key: str, estimator: Any) -> list[str]:
-    if not hasattr(estimator, "_parameter_constraints"):
-        return []
     try:
-        estimator._validate_params()
-    except ValueError as error:
-        return [f"{key}: {first_line(error)}"]
+        if hasattr(estimator, "_parameter_constraints"):
+            estimator._validate_params()
+        elif type(estimator).__module__.startswith("lightgbm"):  # it judges values only as it begins to fit
+            clone(estimator).fit([[0.0], [1.0]], [0, 1])
+    except Exception as error:  # noqa: BLE001 - LightGBM has errors of its own
+        return [f"{key}: {first_line(error).partition(' at /')[0]}"]
     return []

@@ -21,6 +21,18 @@ def test_model_and_baseline_are_made_as_their_groups_say() -> None:
     assert not hasattr(model.estimator, "share_")
 
 
+@pytest.mark.parametrize(
+    ("word", "problem"),
+    [
+        ("model.estimator.one.learning_rate=-1", "model.estimator.one: Check failed: (learning_rate) > (0.0)"),
+        ("model.estimator.one.n_estimators=0", "model.estimator.one: Number of boosting rounds must be greater than 0"),
+        ("model.estimator.causes.trees.subsample=5", "model.estimator.causes.trees: Check failed: (bagging_fraction)"),
+    ],
+)
+def test_values_that_lightgbm_does_not_take_are_refused_before_data_are_read(word: str, problem: str) -> None:
+    assert _problems(word)[0].startswith(problem)
+
+
 @pytest.mark.parametrize("word", ["model.estimator.one.lambda_l1=1.0", "model.estimator.one.boosting=dart"])
 def test_lightgbms_own_names_of_parameters_are_known(word: str) -> None:
     build_candidates(compose("train", ChurnSettings, [word]))
