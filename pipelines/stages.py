@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from churn.core.settings import ChurnSettings
 from churn.core.tuning import TuneSettings
+from churn.integrations.interrupts import interruptible
 from churn.integrations.results import StageResult
 from churn.simulation.settings import SimulateSettings
 from pipelines.entry import stage_main
@@ -23,7 +24,9 @@ def main_of(stage: str) -> Callable[[Sequence[str] | None], int]:
     """
 
     def run(settings: ChurnSettings) -> StageResult:
-        result: StageResult = importlib.import_module(f"pipelines.{stage}").run(settings)
+        with interruptible():
+            module = importlib.import_module(f"pipelines.{stage}")
+        result: StageResult = module.run(settings)
         return result
 
     return stage_main(stage, SETTINGS.get(stage, ChurnSettings), run)

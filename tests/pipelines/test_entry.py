@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -12,6 +15,7 @@ from churn.core.errors import DataRefused
 from churn.core.settings import ChurnSettings
 from churn.integrations.results import StageResult
 from pipelines.entry import stage_main
+from pipelines.stages import main_of
 from tests.pipelines.demo import Outcome, captured
 
 Run = Callable[[ChurnSettings], StageResult]
@@ -108,6 +112,21 @@ def test_a_request_to_stop_passes_whatever_catches_errors(number: int, code: int
     done = _main(run, tmp_path)
     assert (done.code, done.err) == (code, "error: stopped; nothing half-written was left\n")
     assert tidied
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_request_to_stop_that_a_library_swallows_as_it_is_loaded_is_heard(
+    number: int, code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def load(_: str) -> SimpleNamespace:
+        with contextlib.suppress(KeyboardInterrupt):
+            os.kill(os.getpid(), number)
+            time.sleep(1)
+        return SimpleNamespace(run=lambda _: pytest.fail("the stage ran"))
+
+    monkeypatch.setattr("pipelines.stages.importlib", SimpleNamespace(import_module=load))
+    done = captured(lambda: main_of("validate")([f"paths.runs={tmp_path / 'runs'}"]))
+    assert (done.code, done.err) == (code, "error: stopped; nothing half-written was left\n")
 
 
 def test_a_folder_for_runs_that_cannot_be_made_is_an_output_failure(tmp_path: Path) -> None:

@@ -21,8 +21,10 @@ STOPS: dict[int, type[KeyboardInterrupt]] = {signal.SIGTERM: Stopped, signal.SIG
 
 
 @contextmanager
-def interruptible(engine: Engine) -> Iterator[None]:
+def interruptible(engine: Engine | None = None) -> Iterator[None]:
     """Let a signal that asks the process to stop end a query of the engine at once, for the block.
+
+    Without an engine it is only heard at the end of the block, if a library that was loading swallowed it.
 
     Python runs signal handlers between its own instructions, and a query gives control back only when it has ended. So
     a thread of its own is woken by the signal itself and interrupts the query. The engine may lose what the handler
@@ -58,8 +60,9 @@ def interruptible(engine: Engine) -> Iterator[None]:
         raise error
 
 
-def _watch(receiver: socket.socket, engine: Engine, received: list[int]) -> None:
+def _watch(receiver: socket.socket, engine: Engine | None, received: list[int]) -> None:
     while number := receiver.recv(1):
         if number[0] in STOPS:
             received.append(number[0])
-            engine.interrupt()
+            if engine is not None:
+                engine.interrupt()
