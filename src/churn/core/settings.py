@@ -6,7 +6,6 @@ Groups of `conf/` map one to one onto the classes here and in `problem` and `sou
 from __future__ import annotations
 
 from datetime import date
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
