@@ -9,20 +9,20 @@ from pathlib import Path
 import pandas as pd
 from hydra.core.hydra_config import HydraConfig
 
+from churn.auditing.alarms import Alarms, raise_alarms
 from churn.auditing.differences import COLUMNS
+from churn.auditing.findings import Findings, describe_shift
+from churn.auditing.flat_audits import audit_flat
+from churn.auditing.rebuilds import rebuild, sample_customers
+from churn.auditing.source_cuts import cut_source
 from churn.core.errors import ConfigRefused
 from churn.core.settings import ChurnSettings
-from churn.integrations.alarms import Alarms, raise_alarms
 from churn.integrations.audits import record_audit
 from churn.integrations.engine import Engine
-from churn.integrations.findings import Findings, describe_shift
-from churn.integrations.flat_audits import audit_flat
 from churn.integrations.interrupts import interruptible
 from churn.integrations.layers import Layer, dataset_key, open_tables, read_staged
-from churn.integrations.rebuilds import rebuild, sample_customers
 from churn.integrations.results import StageResult
 from churn.integrations.rollups import open_rollup
-from churn.integrations.source_cuts import cut_source
 from churn.integrations.tracking import stage_run
 from churn.integrations.workplace import layer_engine
 from churn.modeling.fit import Candidate

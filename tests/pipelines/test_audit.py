@@ -13,6 +13,9 @@ import mlflow
 import pandas as pd
 import pytest
 
+from churn.auditing.alarms import raise_alarms
+from churn.auditing.rebuilds import SETTINGS, Rebuilds, rebuild, sample_customers
+from churn.auditing.source_cuts import cut_source
 from churn.core.contract import DELAY
 from churn.core.problem import FamilyName
 from churn.core.settings import ChurnSettings
@@ -20,14 +23,11 @@ from churn.core.source import AttributeSettings, SourceSettings
 from churn.features import engagement, family, matrix, peers, profile, subscription, support, window_sums
 from churn.features.family import FamilyTable, FeatureInputs
 from churn.integrations import datasets
-from churn.integrations.alarms import raise_alarms
 from churn.integrations.audits import find_audit
 from churn.integrations.engine import Engine
 from churn.integrations.engines import open_engine
 from churn.integrations.layers import dataset_key, open_tables, read_staged
 from churn.integrations.mlflow_store import connect
-from churn.integrations.rebuilds import SETTINGS, Rebuilds, rebuild, sample_customers
-from churn.integrations.source_cuts import cut_source
 from churn.snapshots import cohort
 from pipelines.estimators import build_candidate
 from tests.builders import ENGINE

@@ -83,3 +83,8 @@ def file_literal(path: Path) -> str:
 def identifier(name: str) -> str:
     """Return a name quoted as an SQL identifier."""
     return '"' + name.replace('"', '""') + '"'
+
+
+def columns_of(engine: Engine, relation: str) -> dict[str, str]:
+    """Return the columns of a relation with their types."""
+    return {row[0]: row[1] for row in engine.run(f"DESCRIBE SELECT * FROM {relation}")}

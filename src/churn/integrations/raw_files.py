@@ -23,8 +23,7 @@ from churn.integrations.csv_files import (
     partition_option,
     refuse_repeated_header,
 )
-from churn.integrations.engine import Engine, as_written, file_literal, identifier, shortage
-from churn.integrations.input_times import columns_of
+from churn.integrations.engine import Engine, as_written, columns_of, file_literal, identifier, shortage
 
 NANOSECONDS = {
     "TIMESTAMP_NS": "make_timestamp(epoch_ns({0}) // 1000)",

@@ -14,16 +14,16 @@ from datetime import date
 
 import pandas as pd
 
+from churn.auditing.cut_comparison import CUT, REPEATED, WHOLE, Claims, compare_results, key_of
 from churn.auditing.differences import COLUMNS
+from churn.auditing.input_cuts import PLANS, cut_view
+from churn.auditing.input_times import TimeColumn, find_times
 from churn.auditing.known import PLANNED, later_times
 from churn.core.contract import CONTRACT
 from churn.core.errors import DataRefused
 from churn.core.source import SourceSettings
 from churn.core.suggestions import did_you_mean
-from churn.integrations.cut_comparison import CUT, REPEATED, WHOLE, Claims, compare_results, key_of
-from churn.integrations.engine import Engine, identifier
-from churn.integrations.input_cuts import PLANS, cut_view
-from churn.integrations.input_times import TimeColumn, columns_of, find_times
+from churn.integrations.engine import Engine, columns_of, identifier
 from churn.integrations.sources import explain_engine_error, open_inputs
 from churn.staging.contracts import contract_of
 from churn.staging.typing import HAPPENED

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pandas as pd
 
+from churn.auditing.cut_comparison import CHECK
 from churn.auditing.differences import COLUMNS
+from churn.auditing.findings import Findings
+from churn.auditing.rebuilds import WITHOUT_FUTURE
 from churn.core.settings import ChurnSettings
-from churn.integrations.cut_comparison import CHECK
-from churn.integrations.findings import Findings
-from churn.integrations.rebuilds import WITHOUT_FUTURE
 from churn.modeling.foresight import Suspect
 from pipelines.composition import compose
 

@@ -10,14 +10,14 @@ from typing import Any
 
 import pandas as pd
 
+from churn.auditing.cut_comparison import CHECK as SELECTS
 from churn.auditing.differences import summarise_differences
+from churn.auditing.label_probes import CHECK as LABEL
+from churn.auditing.rebuilds import OTHER_FUTURE, WITHOUT_FUTURE
 from churn.core.errors import ChurnError, DataRefused
 from churn.core.settings import AuditSettings
 from churn.integrations.audits import AuditVerdict
-from churn.integrations.cut_comparison import CHECK as SELECTS
-from churn.integrations.label_probes import CHECK as LABEL
-from churn.integrations.rebuilds import OTHER_FUTURE, WITHOUT_FUTURE
-from churn.integrations.store import output_errors
+from churn.integrations.store import new_file
 from churn.modeling.foresight import Suspect
 from churn.modeling.shift import ShiftTest
 
@@ -101,9 +101,9 @@ class Findings:
     def write(self, folder: Path) -> Path:
         """Write the differences, up to a hundred rows of each check and feature, and return the file."""
         path = folder / FILE
-        with output_errors(path):
+        with new_file(path) as file:
             folder.mkdir(parents=True, exist_ok=True)
-            self.differences.groupby(["check", "feature"], sort=False).head(ROWS_PER_FEATURE).to_csv(path, index=False)
+            self.differences.groupby(["check", "feature"], sort=False).head(ROWS_PER_FEATURE).to_csv(file, index=False)
         return path
 
     def refusal(self, path: Path) -> ChurnError:

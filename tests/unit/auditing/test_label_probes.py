@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from churn.auditing.label_probes import probe_label
 from churn.core.source import InputSettings
 from churn.integrations.engines import open_engine
-from churn.integrations.label_probes import probe_label
 from tests.builders import ENGINE, make_source
 
 READY = (

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from churn.auditing.alarms import find_knowing
 from churn.core.settings import ChurnSettings
 from churn.features.catalog import Catalog
-from churn.integrations.alarms import find_knowing
 from pipelines.composition import compose
 from tests.unit.modeling.toys import make_feature
 

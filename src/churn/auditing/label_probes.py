@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import pandas as pd
 
+from churn.auditing.cut_comparison import LABEL, WHOLE, differs, shown
 from churn.auditing.differences import COLUMNS
+from churn.auditing.input_times import find_times
+from churn.auditing.source_cuts import PROBE, keep_results
 from churn.core.source import SourceSettings
-from churn.integrations.cut_comparison import LABEL, WHOLE, differs, shown
-from churn.integrations.engine import Engine, identifier, quoted
-from churn.integrations.input_times import columns_of, find_times
-from churn.integrations.source_cuts import PROBE, keep_results
+from churn.integrations.engine import Engine, columns_of, identifier, quoted
 from churn.integrations.sources import open_inputs
 from churn.staging.contracts import contract_of
 

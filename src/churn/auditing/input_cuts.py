@@ -12,9 +12,9 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from churn.auditing.input_times import TimeColumn
 from churn.auditing.known import COMPANIONS, PLANNED
-from churn.integrations.engine import Engine, identifier, quoted
-from churn.integrations.input_times import TimeColumn, columns_of
+from churn.integrations.engine import Engine, columns_of, identifier, quoted
 
 LEAST_ROWS = 20
 MOST_VALUES = 50

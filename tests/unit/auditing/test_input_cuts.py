@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from churn.auditing.input_cuts import Arrival, find_arrivals
 from churn.integrations.engine import Engine
 from churn.integrations.engines import open_engine
-from churn.integrations.input_cuts import Arrival, find_arrivals
 from tests.builders import ENGINE
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from types import MappingProxyType
 
-from churn.integrations.engine import Engine, identifier, quoted
+from churn.integrations.engine import Engine, columns_of, identifier, quoted
 
 SAMPLE = 5000
 _ISO = r"^\d{4}-\d{2}-\d{2}([Tt ]\d{2}:\d{2}.*)?$"
@@ -70,11 +70,6 @@ def find_times(
                 found.setdefault(name, reader)
     words = set(re.findall(r"\w+", _LEFT_OUT.sub("", written)))
     return {name: replace(found[name], is_unread=name not in words) for name in kinds if name in found}
-
-
-def columns_of(engine: Engine, relation: str) -> dict[str, str]:
-    """Return the columns of a relation with their types."""
-    return {row[0]: row[1] for row in engine.run(f"DESCRIBE SELECT * FROM {relation}")}
 
 
 def _typed(name: str, kind: str) -> TimeColumn:

@@ -5,9 +5,9 @@ from datetime import date
 
 import pytest
 
+from churn.auditing.input_times import find_times
 from churn.integrations.engine import Engine
 from churn.integrations.engines import open_engine
-from churn.integrations.input_times import find_times
 from tests.builders import ENGINE
 
 

@@ -11,11 +11,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from churn.auditing.source_cuts import SourceCut, cut_source
 from churn.core.errors import DataRefused
 from churn.core.source import InputSettings
 from churn.integrations.engine import Engine
 from churn.integrations.engines import open_engine
-from churn.integrations.source_cuts import SourceCut, cut_source
 from tests.builders import ENGINE, make_source, select_all
 
 CUT = date(2024, 3, 1)

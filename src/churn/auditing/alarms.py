@@ -10,6 +10,7 @@ import ibis.expr.types as ir
 import pandas as pd
 
 from churn.auditing.around import FUTURE, PAST, count_around
+from churn.auditing.rebuilds import Rebuilds
 from churn.core.contract import KEY
 from churn.core.errors import DataRefused
 from churn.core.problem import WindowSettings
@@ -17,7 +18,6 @@ from churn.core.settings import ChurnSettings
 from churn.features.catalog import Catalog
 from churn.features.profile import attribute_columns
 from churn.integrations.frames import to_frame
-from churn.integrations.rebuilds import Rebuilds
 from churn.modeling.experiment import build_folds
 from churn.modeling.fit import Candidate
 from churn.modeling.foresight import (

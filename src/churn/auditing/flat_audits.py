@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pandas as pd
 
+from churn.auditing.alarms import Alarms, find_knowing
+from churn.auditing.label_probes import probe_label
+from churn.auditing.source_cuts import cut_source
 from churn.core.settings import ChurnSettings
 from churn.features.flat import describe_flat, flat_labels
 from churn.features.matrix import join_matrix
-from churn.integrations.alarms import Alarms, find_knowing
 from churn.integrations.engine import Engine
 from churn.integrations.frames import to_frame
-from churn.integrations.label_probes import probe_label
 from churn.integrations.layers import Layer, open_tables
-from churn.integrations.source_cuts import cut_source
 
 TAKEN = (
     "a ready table cannot be built again from its facts: its columns are taken on trust, as far as no alarm is raised"
