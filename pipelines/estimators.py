@@ -34,7 +34,8 @@ def build_candidates(settings: ChurnSettings) -> tuple[Candidate, Candidate]:
 def build_candidate(model: ModelSettings) -> Candidate:
     """Return the candidate that a model group describes."""
     estimator = hydra.utils.instantiate(model.estimator, _convert_="all")
-    return Candidate(model.name, model.encoding, estimator, (), model.stopping_rounds, model.monotone, model.inputs)
+    chosen = model.model_dump(include={"stopping_rounds", "monotone", "least_columns", "inputs"})
+    return Candidate(model.name, model.encoding, estimator, **chosen)
 
 
 def _problems(key: str, estimator: dict[str, Any]) -> list[str]:

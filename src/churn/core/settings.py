@@ -45,6 +45,7 @@ class ModelSettings(StrictSettings):
     encoding: Literal["trees", "linear"]
     stopping_rounds: Annotated[int, Field(ge=1)] | None = None
     monotone: bool = False
+    least_columns: Annotated[int, Field(ge=1)] | None = None
     inputs: Literal["all", "recency"] = "all"
     estimator: dict[str, Any]
 

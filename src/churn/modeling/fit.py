@@ -39,7 +39,8 @@ class Candidate:
     """An estimator to be fitted: its name, how inputs are encoded, the unfitted object, and the columns it may use.
 
     With `stopping_rounds` the number of trees is chosen on the later fit rows; with `monotone` LightGBM keeps to the
-    directions of the catalogue; with `inputs` of `recency` the one column of the recency rule is all it may use.
+    directions of the catalogue; with `least_columns` each of its trees sees at least so many, whatever share it is
+    given; with `inputs` of `recency` the one column of the recency rule is all it may use.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Candidate:
     columns: tuple[str, ...] = ()
     stopping_rounds: int | None = None
     monotone: bool = False
+    least_columns: int | None = None
     inputs: Literal["all", "recency"] = "all"
 
 
@@ -108,6 +110,8 @@ def fit_bundle(
     pipeline = build_pipeline(candidate.encoding, numbers, used.categories, clone(candidate.estimator), texts)
     if candidate.monotone:
         _constrain(pipeline["model"], _directions(ordered))
+    if candidate.least_columns is not None:
+        _widen(pipeline["model"], candidate.least_columns / len(_directions(ordered)))
     if "groups" in pipeline["model"].get_params(deep=False):
         pipeline["model"].set_params(groups=group_by_cause(ordered, len(_directions(ordered))))
     lesson = _lesson(matrix, fold, candidate, problem)
@@ -163,6 +167,12 @@ def _constrain(estimator: Any, directions: list[int]) -> None:
     """Keep an estimator to the catalogue's directions; LightGBM and scikit-learn have a word of their own for it."""
     word = "monotonic_cst" if "monotonic_cst" in estimator.get_params() else "monotone_constraints"
     estimator.set_params(**{word: directions})
+
+
+def _widen(estimator: Any, least_share: float) -> None:
+    """Let every tree of an estimator, or of those it is made of, see at least such a share of the columns."""
+    shares = {name: share for name, share in estimator.get_params().items() if name.endswith("colsample_bytree")}
+    estimator.set_params(**{name: min(max(share, least_share), 1.0) for name, share in shares.items()})
 
 
 def _directions(catalog: Catalog) -> list[int]:

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 
 from churn.core.errors import DataRefused
@@ -74,6 +75,14 @@ class TestFitBundle:
         matrix.loc[fold.calibrate, "churned"] = 1 - matrix.loc[fold.calibrate, "churned"]
         fit_bundle(matrix, fold, candidate, CATALOG, "sigmoid", PROBLEM)
         assert f"{candidate.name}: scores do not rise with the outcome" in caplog.text
+
+    @pytest.mark.parametrize(("least", "share"), [(None, 0.1), (3, 3 / 7), (99, 1.0)])
+    def test_every_tree_sees_the_least_number_of_columns(self, least: int | None, share: float) -> None:
+        matrix, candidate = make_matrix(), make_candidate("trees")
+        narrow = replace(candidate, estimator=clone(candidate.estimator).set_params(colsample_bytree=0.1))
+        bundle = fit_bundle(matrix, make_fold(matrix), replace(narrow, least_columns=least), CATALOG, "none", PROBLEM)
+        assert len(CATALOG.names) == 7
+        assert bundle.pipeline["model"].colsample_bytree == share
 
     def test_the_mean_of_the_calibration_rows_is_their_rate(self) -> None:
         matrix, bundle = make_matrix(), fitted("trees")
