@@ -24,10 +24,10 @@ from churn.core.settings import ChurnSettings
 from churn.evaluation.ranking import area_under_roc, auc, average_precision, group_by_score
 from churn.features.catalog import Catalog
 from churn.integrations.frames import read_matrix
-from churn.integrations.layers import source_folder, truth_folder
+from churn.integrations.layers import source_folder
 from churn.modeling.experiment import build_folds
 from churn.modeling.fit import TARGET, fit_bundle
-from churn.simulation.answers import read_truth
+from churn.simulation.answers import read_truth, truth_folder
 from churn.simulation.settings import SimulateSettings
 from pipelines import simulate, validate
 from pipelines.composition import compose

@@ -22,9 +22,9 @@ from lightgbm import LGBMRegressor
 
 from churn.evaluation.ranking import auc
 from churn.integrations.frames import read_matrix
-from churn.integrations.layers import source_folder, truth_folder
+from churn.integrations.layers import source_folder
 from churn.modeling.encoding import build_pipeline
-from churn.simulation.answers import read_truth
+from churn.simulation.answers import read_truth, truth_folder
 from churn.simulation.settings import SimulateSettings
 from pipelines import features, oracle, score, simulate, train, validate
 from pipelines.composition import compose

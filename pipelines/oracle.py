@@ -7,11 +7,11 @@ from datetime import date
 
 from churn.core.settings import ChurnSettings
 from churn.evaluation.oracle import compare_with_truth, plot_truth
-from churn.integrations.layers import source_folder, truth_folder
+from churn.integrations.layers import source_folder
 from churn.integrations.publication import read_published
 from churn.integrations.results import StageResult
 from churn.integrations.tracking import stage_run
-from churn.simulation.answers import read_truth
+from churn.simulation.answers import read_truth, truth_folder
 from pipelines.stages import main_of
 
 log = logging.getLogger(__name__)

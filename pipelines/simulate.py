@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 
-from churn.integrations.layers import source_folder, truth_folder
+from churn.integrations.layers import source_folder
 from churn.integrations.results import StageResult
+from churn.simulation.answers import truth_folder
 from churn.simulation.company import simulate_company
 from churn.simulation.settings import SimulateSettings
 from pipelines.stages import main_of

@@ -66,11 +66,6 @@ def source_folder(settings: ChurnSettings, layer: str) -> Path:
     return settings.paths.data / settings.source.name / layer
 
 
-def truth_folder(settings: ChurnSettings) -> Path:
-    """Return where the truth of a simulated source lies, apart from its layers."""
-    return settings.paths.data / f"{settings.source.name}_truth"
-
-
 def write_staged(
     engine: Engine, staged: Mapping[str, StagedTable], settings: ChurnSettings, facts: Mapping[str, Any]
 ) -> Layer:

@@ -9,9 +9,15 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from churn.core.errors import DataRefused
+from churn.core.settings import ChurnSettings
 from churn.simulation.storage import read_manifest
 
 DRIVERS = ("contribution_journey_stage", "contribution_payment_failure", "past_due_weeks")
+
+
+def truth_folder(settings: ChurnSettings) -> Path:
+    """Return where the truth of a simulated source lies, apart from its layers."""
+    return settings.paths.data / f"{settings.source.name}_truth"
 
 
 def read_truth(truth_dir: Path, tables_dir: Path, as_of: date, horizon_days: int) -> pd.DataFrame:

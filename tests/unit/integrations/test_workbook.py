@@ -42,7 +42,7 @@ class TestXlsx:
 
     def test_more_rows_than_a_sheet_holds_are_refused_instead_of_lost(self, tmp_path: Path) -> None:
         with pytest.raises(OutputFailed, match="1,048,576 rows, and a sheet holds 1,048,575"):
-            write_xlsx(pd.DataFrame(index=range(2**20)), tmp_path / "list.xlsx")
+            _write(pd.DataFrame(index=range(2**20)), tmp_path / "list.xlsx")
         assert list(tmp_path.iterdir()) == []
 
     def test_links_are_not_made_of_text(self, tmp_path: Path) -> None:
