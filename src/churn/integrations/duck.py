@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,7 +43,7 @@ class DuckEngine:
         table.to_parquet(path, compression="zstd")
 
     def write_sorted(self, table: ir.Table, order: Sequence[str], path: Path) -> None:
-        """Write an expression as one Parquet file, sorted some values of the first column at a time.
+        """Write an expression as one Parquet file, sorted a part of the rows at a time; the order knows no nulls.
 
         So many wide rows are sorted in memory instead of spilling. Arrow does it, column by column, and encodes them:
         DuckDB takes twice the work for either, and a single thread for the latter, unless its memory limit is above
@@ -51,18 +51,37 @@ class DuckEngine:
         """
         import pyarrow.parquet as pq
 
-        from churn.integrations.streams import slices_of, sort_rows
+        from churn.integrations.streams import sort_rows
 
-        rows = self._view(UNSORTED, table)
-        first = rows[order[0]]
-        counts = self._read(rows.group_by(value=first).agg(rows=rows.count()).order_by("value")).read_all()
-        slices = slices_of([(row["value"], row["rows"]) for row in counts.to_pylist()], self.rows_per_sort)
-        parts = [rows.filter(first.between(*ends)) for ends in slices] if len(slices) > 1 else [rows]
+        parts = self._parts(self._view(UNSORTED, table), order)
         head = self._read(parts[0])
         with pq.ParquetWriter(path, head.schema, compression="zstd") as writer:
             for stream in chain([head], map(self._read, parts[1:])):
                 writer.write_table(sort_rows(stream.read_all(), order), row_group_size=self.rows_per_batch)
         self.run(f"DROP VIEW {UNSORTED}")
+
+    def _parts(self, rows: ir.Table, order: Sequence[str]) -> list[ir.Table]:
+        """Return rows in consecutive parts of about `rows_per_sort`: stretches of the first column of the order.
+
+        One value of it with more rows is parted into stretches of the second.
+        """
+        from churn.integrations.streams import slices_of
+
+        first, second = (rows[name] for name in order[:2])
+        counts = self._read(rows.group_by(value=first).agg(rows=rows.count()).order_by("value")).read_all()
+        rows_of = {row["value"]: row["rows"] for row in counts.to_pylist()}
+        parts = []
+        for low, high in slices_of(list(rows_of.items()), self.rows_per_sort):
+            part = rows.filter(first.between(low, high))
+            pieces = -(-rows_of[low] // self.rows_per_sort) if low == high and self.rows_per_sort else 1
+            parts += [part.filter(within) for within in self._stretches(part, second, pieces)] if pieces > 1 else [part]
+        return parts if len(parts) > 1 else [rows]
+
+    def _stretches(self, rows: ir.Table, column: ir.Column, pieces: int) -> list[list[ir.BooleanValue]]:
+        """Return what holds in each of so many consecutive stretches of a column with about as many rows each."""
+        values, places = self.backend.compile(rows.select(value=column)), [n / pieces for n in range(1, pieces)]
+        edges = sorted(set(self.run(f"SELECT quantile_disc(value, {places}) FROM ({values})")[0][0]))
+        return [[column < edges[0]], *([column >= a, column < b] for a, b in pairwise(edges)), [column >= edges[-1]]]
 
     def _view(self, name: str, table: ir.Table) -> ir.Table:
         """Return an expression as a view, so that it is compiled once; the engine is not asked for its columns."""

@@ -79,3 +79,15 @@ def test_sorted_rows_are_the_same_however_many_are_sorted_at_a_time(tmp_path: Pa
         ordered = ibis.memtable(rows, schema=table.schema()).order_by("day", "who").to_pyarrow()
         written = pq.ParquetFile(tmp_path / "rows.parquet")
         assert written.read().cast(ordered.schema).equals(ordered)
+
+
+def test_a_date_with_more_rows_than_are_sorted_at_a_time_is_sorted_in_parts(tmp_path: Path):
+    rows = [{"day": date(2024, 1, 1), "who": str(7 * n % 13), "x": n} for n in range(13)]
+    limits = ENGINE.model_copy(update={"rows_per_group": 4, "rows_per_batch": 100})
+    with open_engine(limits) as engine:
+        table = ibis.memtable(rows, schema={"day": "date", "who": "string", "x": "int64"}).cache()
+        engine.write_sorted(table, ("day", "who"), tmp_path / "rows.parquet")
+    written = pq.ParquetFile(tmp_path / "rows.parquet")
+    parts = [written.metadata.row_group(number).num_rows for number in range(written.num_row_groups)]
+    assert written.read()["who"].to_pylist() == sorted(row["who"] for row in rows)
+    assert max(parts) <= 4
