@@ -12,11 +12,8 @@ from churn.features.family import FamilyTable, FeatureInputs, days_since_last, f
 from churn.features.measures import Value, aggregate_measures, on_date, over_windows
 
 FAMILY, TABLE = "feedback", "responses"
-SURVEYS = (
-    "nps",
-    "csat",
-    "ces",
-)  # a reason given on leaving (`cancellation`) is no feature: it exists because they left
+# A reason given on leaving (`cancellation`) is no feature: it exists because they left.
+SURVEYS = ("nps", "csat", "ces")
 
 
 def build_feedback(inputs: FeatureInputs) -> FamilyTable:

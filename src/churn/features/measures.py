@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -49,18 +49,18 @@ def on_date(family: str, inputs: FeatureInputs, values: Mapping[str, Value]) -> 
     return [Measure(describe(family, name, reach=inputs.observation_days), value) for name, value in values.items()]
 
 
-def aggregate_measures(rows: ir.Table, measures: Iterable[Measure]) -> FamilyTable:
+def aggregate_measures(rows: ir.Table, measures: Sequence[Measure]) -> FamilyTable:
     """Return the measures aggregated per customer and as-of date."""
     columns = _columns(rows, measures)
     return FamilyTable(rows.group_by(*KEY).agg(**columns), tuple(m.feature for m in measures))
 
 
-def select_measures(rows: ir.Table, measures: Iterable[Measure]) -> FamilyTable:
+def select_measures(rows: ir.Table, measures: Sequence[Measure]) -> FamilyTable:
     """Return the measures of rows of which each is one customer on one as-of date."""
     return FamilyTable(rows.select(*KEY, **_columns(rows, measures)), tuple(m.feature for m in measures))
 
 
-def _columns(rows: ir.Table, measures: Iterable[Measure]) -> dict[str, ir.Value]:
+def _columns(rows: ir.Table, measures: Sequence[Measure]) -> dict[str, ir.Value]:
     return {m.feature.name: m.value(rows).cast(_type_of(m.feature)) for m in measures}
 
 
