@@ -11,7 +11,7 @@ from churn.auditing.known import midnight
 from churn.core.contract import CONTRACT
 
 PAST, FUTURE = "past_", "future_"
-"""Columns by whose most frequent values facts are counted apart: of logins alone, all events say little."""
+# Columns by whose most frequent values facts are counted apart: of logins alone, all events say little.
 KINDS: Mapping[str, str] = {"events": "event_type", "tickets": "category", "payments": "status", "responses": "survey"}
 MOST_KINDS = 8
 

@@ -23,7 +23,7 @@ from churn.modeling.shift import ShiftTest
 
 ROWS_PER_FEATURE = 100
 CODE = "Let the code of such a feature read facts as of the date alone (features/family.py: facts_as_of)"
-"""What to do about a difference, by the check that shows it."""
+# What to do about a difference, by the check that shows it.
 ADVICE = {
     WITHOUT_FUTURE: CODE,
     OTHER_FUTURE: CODE,

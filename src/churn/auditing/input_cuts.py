@@ -21,12 +21,12 @@ MOST_VALUES = 50
 MOST_LOOKED_AT = 200_000
 SOME = "some_rows"
 LOG_CHANCE = math.log(1e4)
-MOST_AHEAD = 0.2
+MOST_AHEAD = 0.2  # of a column's times, after the end of all data: more are planned
 # Plans that the contract knows; those of other names are found by what the SELECTs make of them.
 PLANS = frozenset(name for names in PLANNED.values() for name in names)
 _VERSION = re.compile(r"^(valid_from|effective_(from|date)|known_at)$", re.IGNORECASE)
 _WRITTEN = re.compile(r"^_?(load|ingest|insert|import|sync|etl)\w*_(at|on|time|ts|date)$", re.IGNORECASE)
-"""Names of when a row arrived, where nobody reads it; a column that is read may be the payment of an invoice."""
+# Names of when a row arrived, where nobody reads it; a column that is read may be the payment of an invoice.
 _ARRIVED = re.compile(
     r"^\w*(received|arrived|recorded|created|processed|collector|captured|extracted|uploaded|stored|posted|available"
     r"|etl|dwh|fivetran|airbyte|batch|sdc)(_(at|on|time|ts|tstamp|timestamp|date|synced))+$",

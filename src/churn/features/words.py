@@ -17,13 +17,8 @@ from churn.features.catalog import Feature
 CATALOG_FILE = "catalog.yaml"
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast where the library was built with it
 TEXTS = ("en", "ja", "reason_en", "reason_ja")
-EFFECTS: Mapping[str | None, int] = {
-    "raises": 1,
-    "lowers": -1,
-    None: 0,
-    "same": 1,
-    "opposite": -1,
-}  # of kinds: as theirs
+# What more of a feature does to the risk; that of a kind may do the same as its kind, or the opposite.
+EFFECTS: Mapping[str | None, int] = {"raises": 1, "lowers": -1, None: 0, "same": 1, "opposite": -1}
 # The family of each section of kinds, and the cause of a kind for which the company names none.
 SECTIONS: Mapping[str, tuple[str, str]] = {
     "event_type": ("engagement", "low_engagement"),
