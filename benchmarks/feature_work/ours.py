@@ -42,16 +42,21 @@ SOURCE = SourceSettings(
 
 def build_ours(work: Work, folder: Path, out: Path, memory_limit: str) -> dict[str, float]:
     """Write the features as a data set has them, in order of date and customer; return what it cost."""
-    return _build(work, folder, out, memory_limit)
+    return _build(work, folder, out, EngineSettings(memory_limit=memory_limit))
 
 
 def build_alike(work: Work, folder: Path, out: Path, memory_limit: str) -> dict[str, float]:
-    """Write the columns alone that featuretools can build, in the same order; return what it cost."""
-    return _build(work, folder, out, memory_limit, NOT_IN_FEATURETOOLS)
+    """Write the columns alone that featuretools can build, in the same order; return what it cost.
+
+    All customers at once: what is built in groups is kept whole, and chosen from afterwards.
+    """
+    settings = EngineSettings(memory_limit=memory_limit, rows_per_group=None)
+    return _build(work, folder, out, settings, NOT_IN_FEATURETOOLS)
 
 
-def _build(work: Work, folder: Path, out: Path, memory_limit: str, without: Sequence[str] = ()) -> dict[str, float]:
-    settings = EngineSettings(memory_limit=memory_limit)
+def _build(
+    work: Work, folder: Path, out: Path, settings: EngineSettings, without: Sequence[str] = ()
+) -> dict[str, float]:
     with open_engine(settings, out.parent) as engine:
         inputs = work_inputs(engine, work, folder, work.as_of_dates, settings)
         watch = Stopwatch()
