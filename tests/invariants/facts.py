@@ -78,8 +78,8 @@ MAIN_TIME = {
     "events": "occurred_at", "tickets": "opened_at", "payments": "attempted_at", "subscriptions": "started_at",
     "messages": "sent_at", "responses": "answered_at", "obligations": "opened_at",
 }  # fmt: skip
-"""The timestamps that are facts of their own, with what they bring along; the end of a trial and the day
-something is due are planned, so known."""
+# The timestamps that are facts of their own, with what they bring along; the end of a trial and the day something is due
+# are planned, so known.
 LATER_TIMES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "events": {},
     "payments": {},
@@ -146,7 +146,7 @@ _EDGE_FACTS = tuple(
     for delay in DELAYS
     for step in (-1, 0, 1)
 )
-"""When a fact happened and how much later it was known; a third of all are known at an as-of instant, give or take."""
+# When a fact happened and how much later it was known; a third of all are known at an as-of instant, give or take.
 _WHEN = st.tuples(_MOMENTS, _DELAY_US) | st.tuples(_MOMENTS, _DELAY_US) | st.sampled_from(_EDGE_FACTS)
 
 

@@ -26,7 +26,8 @@ class Claims:
     """SQL for what a row of a SELECT says lies before the date.
 
     Where the inputs name their instants (`is_exact`), times are taken at their word, local ones as the source's `zone`
-    reads them; of others, and of days, only what lies before by more than any time zone counts.
+    reads them; of others, and of days, only what lies before by more than any time zone counts. The rows of the table
+    `active` say with whom the company has to do: subscriptions, or events where there are none.
     """
 
     as_of: date
@@ -35,7 +36,6 @@ class Claims:
     zone: str
     lag_hours: int
     active: str | None = None
-    """The table whose rows say with whom the company has to do: subscriptions, or events where there are none."""
 
     def has_come(self, name: str) -> str:
         """Return SQL that is true where a time of the row, if there is one, lies before the date."""

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 BLUE, RED, GREY, GREEN, ORANGE = "#0072b2", "#d55e00", "#6b6b6b", "#009e73", "#e69f00"
+# Told apart by the colour-blind as well (Okabe and Ito 2008, with a grey for their black and the pale ones last).
 COLOURS = (BLUE, RED, GREY, GREEN, ORANGE, "#cc79a7")
-"""Told apart by the colour-blind as well (Okabe and Ito 2008, with a grey for their black and the pale ones last)."""
 INTERVAL = 0.95  # of what pictures show that chance does
 CAPACITY: Mapping[str, Any] = MappingProxyType(
     {"color": "black", "lw": 1.0, "ls": "--", "label": "the team's capacity"}

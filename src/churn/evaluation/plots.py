@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+# How models are drawn: the first one broad, so that it shows beneath another that has the same curve.
 LINES: Sequence[Mapping[str, Any]] = tuple(
     {"color": colour, "lw": 1.5 if number else 3.0} for number, colour in enumerate(COLOURS)
 )
-"""How models are drawn: the first one broad, so that it shows beneath another that has the same curve."""
 POINTS = 2000
 
 
