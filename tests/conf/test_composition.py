@@ -88,10 +88,14 @@ def test_files_of_a_group_can_be_exchanged_key_by_key(group: str) -> None:
 
 
 def _keys(file: Path) -> set[str]:
-    """Return the keys of a file and of those it builds on."""
+    """Return the keys of a file, those of the files it builds on, and those under which it takes one in (`file@key`)."""
     content = yaml.safe_load(file.read_text())
-    bases = [name for name in content.pop("defaults", []) if name != "_self_"]
-    return set(content).union(*(_keys(file.with_name(f"{name}.yaml")) for name in bases))
+    keys = set(content) - {"defaults"}
+    for base in content.get("defaults", []):
+        name, _, key = base.partition("@")
+        if name != "_self_":
+            keys |= {key.partition(".")[0]} if key else _keys(file.with_name(f"{name}.yaml"))
+    return keys
 
 
 @pytest.mark.parametrize("file", [file for file in FILES if file.parent.name == "source"], ids=str)
