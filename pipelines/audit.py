@@ -17,7 +17,7 @@ from churn.auditing.rebuilds import rebuild, sample_customers
 from churn.auditing.source_cuts import cut_source
 from churn.core.errors import ConfigRefused
 from churn.core.settings import ChurnSettings
-from churn.integrations.audits import record_audit
+from churn.integrations.audit_verdicts import record_audit
 from churn.integrations.engine import Engine
 from churn.integrations.interrupts import interruptible
 from churn.integrations.layers import Layer, dataset_key, open_tables, read_staged

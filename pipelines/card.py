@@ -22,7 +22,7 @@ from churn.evaluation.card import (
     with_standing,
 )
 from churn.evaluation.gate import Verdict
-from churn.integrations.audits import find_audit
+from churn.integrations.audit_verdicts import find_audit
 from churn.integrations.layers import Layer
 from churn.integrations.registry import describe_version, model_name
 from churn.integrations.training_runs import find_training_runs, read_artifact_text, write_artifact_text

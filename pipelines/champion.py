@@ -13,7 +13,7 @@ from churn.core.settings import ChurnSettings
 from churn.core.windows import days_before
 from churn.evaluation.gate import CHAMPION
 from churn.evaluation.predictions import fingerprint_of, in_order_of, judged_probability, to_predictions
-from churn.integrations.promotion import champion_version
+from churn.integrations.aliases import champion_version
 from churn.integrations.registry import load_model
 from churn.integrations.training_runs import predictions_of_version
 from churn.modeling.bundle import Bundle

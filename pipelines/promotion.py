@@ -18,8 +18,8 @@ from churn.evaluation.predictions import (
     probabilities_of,
 )
 from churn.evaluation.report import build_report
-from churn.integrations.audits import find_audit
-from churn.integrations.promotion import champion_version, move_champion, record_verdict, roll_back
+from churn.integrations.aliases import champion_version, move_champion, record_verdict, roll_back
+from churn.integrations.audit_verdicts import find_audit
 from churn.integrations.training_runs import (
     CHAMPION_TAG,
     TrainingRun,

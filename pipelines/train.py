@@ -9,7 +9,7 @@ from churn.evaluation.gate import judge_signal
 from churn.evaluation.report import Report, few_leavers
 from churn.explanation.contributions import explain_rows
 from churn.explanation.tables import rank_features
-from churn.integrations.promotion import apply_gate
+from churn.integrations.aliases import apply_gate
 from churn.integrations.registry import describe_version, register_bundle
 from churn.integrations.results import StageResult
 from churn.integrations.samples import read_training_rows

@@ -88,7 +88,7 @@ def test_files_of_a_group_can_be_exchanged_key_by_key(group: str) -> None:
 
 
 def _keys(file: Path) -> set[str]:
-    """Return the keys of a file, those of the files it builds on, and those under which it takes one in (`file@key`)."""
+    """Return the keys of a file, of the files it builds on, and those under which it takes one in (`file@key`)."""
     content = yaml.safe_load(file.read_text())
     keys = set(content) - {"defaults"}
     for base in content.get("defaults", []):

@@ -78,8 +78,8 @@ MAIN_TIME = {
     "events": "occurred_at", "tickets": "opened_at", "payments": "attempted_at", "subscriptions": "started_at",
     "messages": "sent_at", "responses": "answered_at", "obligations": "opened_at",
 }  # fmt: skip
-# The timestamps that are facts of their own, with what they bring along; the end of a trial and the day something is due
-# are planned, so known.
+# The timestamps that are facts of their own, with what they bring along; the end of a trial and the day something is
+# due are planned, so known.
 LATER_TIMES: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "events": {},
     "payments": {},

@@ -23,7 +23,7 @@ from churn.core.source import AttributeSettings, SourceSettings
 from churn.features import engagement, family, matrix, peers, profile, subscription, support, window_sums
 from churn.features.family import FamilyTable, FeatureInputs
 from churn.integrations import datasets
-from churn.integrations.audits import find_audit
+from churn.integrations.audit_verdicts import find_audit
 from churn.integrations.engine import Engine
 from churn.integrations.engines import open_engine
 from churn.integrations.layers import dataset_key, open_tables, read_staged

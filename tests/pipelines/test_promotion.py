@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from mlflow import MlflowClient
 
-from churn.integrations.audits import record_audit
+from churn.integrations.audit_verdicts import record_audit
 from churn.integrations.mlflow_store import connect
 from churn.integrations.tracking import stage_run
 from tests.pipelines.demo import IGNORED, QUICK, Demo, Outcome, run_churn

@@ -16,7 +16,7 @@ from churn.auditing.label_probes import CHECK as LABEL
 from churn.auditing.rebuilds import OTHER_FUTURE, WITHOUT_FUTURE
 from churn.core.errors import ChurnError, DataRefused
 from churn.core.settings import AuditSettings
-from churn.integrations.audits import AuditVerdict
+from churn.integrations.audit_verdicts import AuditVerdict
 from churn.integrations.store import new_file
 from churn.modeling.foresight import Suspect
 from churn.modeling.shift import ShiftTest

@@ -14,7 +14,6 @@ from churn.core.contract import DELAY, KEY
 from churn.core.errors import DataRefused
 from churn.core.problem import FeatureSettings
 from churn.core.windows import first_visible_date
-from churn.features.beginnings import hide_unrecorded
 from churn.features.catalog import Catalog, Feature
 from churn.features.engagement import build_engagement
 from churn.features.family import FamilyTable, FeatureInputs, JoinedFamilies, join_beside, join_families
@@ -34,6 +33,7 @@ from churn.features.seats import build_seats
 from churn.features.subscription import build_subscription
 from churn.features.support import build_support
 from churn.features.texts import build_texts
+from churn.features.unrecorded import hide_unrecorded
 
 log = logging.getLogger(__name__)
 

@@ -15,8 +15,8 @@ from churn.core.errors import DependencyDown
 from churn.core.settings import ChurnSettings
 from churn.evaluation.gate import Check, Verdict
 from churn.integrations import registry
+from churn.integrations.aliases import apply_gate
 from churn.integrations.mlflow_store import connect
-from churn.integrations.promotion import apply_gate
 from churn.integrations.registry import load_model, model_name, register_bundle
 from churn.integrations.tracking import stage_run
 from churn.modeling.bundle import Bundle

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from churn.integrations.audits import find_audit, record_audit
+from churn.integrations.audit_verdicts import find_audit, record_audit
 from churn.integrations.tracking import stage_run
 from tests.builders import make_settings
 from tests.pipelines.demo import IGNORED

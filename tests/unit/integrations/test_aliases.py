@@ -8,10 +8,10 @@ from mlflow import MlflowClient
 from churn.core.errors import DataRefused, DependencyDown, RunLocked
 from churn.core.settings import ChurnSettings
 from churn.evaluation.gate import Check, Verdict
-from churn.integrations import promotion
+from churn.integrations import aliases
+from churn.integrations.aliases import apply_gate, champion_version, move_champion, record_verdict, roll_back
 from churn.integrations.locks import hold_lock
 from churn.integrations.mlflow_store import connect
-from churn.integrations.promotion import apply_gate, champion_version, move_champion, record_verdict, roll_back
 from churn.integrations.registry import model_name
 from tests.pipelines.demo import IGNORED
 
@@ -93,7 +93,7 @@ class TestMoving:
         self, settings: ChurnSettings, register: Callable[[], str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         register()
-        monkeypatch.setattr(promotion, "WAIT_SECONDS", 0)
+        monkeypatch.setattr(aliases, "WAIT_SECONDS", 0)
         with hold_lock(settings.paths.models / ".promotion.lock"), pytest.raises(RunLocked):
             move_champion(settings, "1", "me first", forced=False)
         assert champion_version(settings) is None

@@ -5,8 +5,8 @@ from datetime import date
 
 import pytest
 
-from churn.features.beginnings import hide_unrecorded, unrecorded_dates
 from churn.features.matrix import build_features
+from churn.features.unrecorded import hide_unrecorded, unrecorded_dates
 from churn.features.words import describe
 from tests.builders import features_of, make_inputs, staged_table
 
