@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -39,8 +39,13 @@ class Alarms:
     """Features that know too much, and the shift test where there was enough to run it on."""
 
     suspects: tuple[Suspect, ...]
-    shift: ShiftTest | None
-    notes: tuple[str, ...]
+    shift: ShiftTest | None = None
+    notes: tuple[str, ...] = ()
+
+
+def once_each(suspects: Iterable[Suspect]) -> tuple[Suspect, ...]:
+    """Return the first suspicion of every feature."""
+    return tuple({suspect.feature: suspect for suspect in reversed(list(suspects))}.values())
 
 
 def raise_alarms(
@@ -59,7 +64,7 @@ def raise_alarms(
     suspects = find_knowing(rows, eventual, normal.catalog, settings)
     suspects += _overwritten(tables, rebuilds, settings, first, eventual)
     shift, note = _shift(labels, rows, normal.catalog, settings, candidate)
-    return Alarms(tuple({s.feature: s for s in reversed(suspects)}.values()), shift, (note,) if note else ())
+    return Alarms(once_each(suspects), shift, (note,) if note else ())
 
 
 def find_knowing(

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from churn.auditing.alarms import Alarms
 from churn.auditing.cut_comparison import CHECK as SELECTS
-from churn.auditing.differences import summarise_differences
+from churn.auditing.differences import COLUMNS, summarise_differences
 from churn.auditing.label_probes import CHECK as LABEL
 from churn.auditing.rebuilds import OTHER_FUTURE, WITHOUT_FUTURE
 from churn.core.errors import ChurnError, DataRefused
@@ -41,13 +44,33 @@ FILE = "differences.csv"
 
 @dataclass(frozen=True)
 class Findings:
-    """Values that differ between builds, features that know too much, and the shift test."""
+    """Values that differ between builds, features that know too much, and the shift test.
+
+    `compared` values were built again, on `dates`; of a ready table none can be.
+    """
 
     differences: pd.DataFrame
     suspects: tuple[Suspect, ...]
     shift: ShiftTest | None
     notes: tuple[str, ...]
     limits: AuditSettings
+    compared: int = 0
+    dates: tuple[date, ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        differences: Sequence[pd.DataFrame],
+        alarms: Alarms,
+        notes: Iterable[str],
+        limits: AuditSettings,
+        compared: int = 0,
+        dates: tuple[date, ...] = (),
+    ) -> Findings:
+        """Return what several comparisons and the alarms found, as one."""
+        filled = [part for part in differences if len(part)]
+        table = pd.concat(filled, ignore_index=True) if filled else pd.DataFrame(columns=COLUMNS)
+        return cls(table, alarms.suspects, alarms.shift, (*notes, *alarms.notes), limits, compared, dates)
 
     @property
     def verdict(self) -> AuditVerdict:
@@ -58,6 +81,14 @@ class Findings:
     def is_collapse(self) -> bool:
         """Whether the rank rests on the last days before leaving."""
         return self.shift is not None and self.shift.lost > self.limits.max_shift_loss
+
+    def proven(self) -> str:
+        """Return what holds where nothing was found."""
+        if not self.dates:
+            return "no column of the ready table is taken from later dates or from the label, or knows too much"
+        shift = f"; {describe_shift(self.shift)}" if self.shift else ""
+        compared = f"{self.compared:,} values on {len(self.dates)} as-of dates"
+        return f"{compared} are the same without the future and with another{shift}"
 
     def problems(self) -> list[str]:
         """Return one line per feature that looks ahead or knows too much, the widest first."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from churn.auditing.alarms import Alarms, find_knowing
+from churn.auditing.alarms import Alarms, find_knowing, once_each
+from churn.auditing.findings import Findings
 from churn.auditing.label_probes import probe_label
 from churn.auditing.source_cuts import cut_source
 from churn.core.settings import ChurnSettings
@@ -20,7 +21,7 @@ TAKEN = (
 ONE_DATE = "a table of one single date cannot be cut in time"
 
 
-def audit_flat(engine: Engine, staged: Layer, settings: ChurnSettings) -> tuple[list[pd.DataFrame], Alarms]:
+def audit_ready_table(engine: Engine, staged: Layer, settings: ChurnSettings) -> Findings:
     """Return what a ready table's SELECT takes from later dates or from the label, and the columns that know too much.
 
     Leaving at any time later is asked of the first date's customers, and what rows lack of all dates but the last:
@@ -45,7 +46,7 @@ def audit_flat(engine: Engine, staged: Layer, settings: ChurnSettings) -> tuple[
     later = labelled[labelled["as_of_date"] < dates[-1]]
     suspects = find_knowing(labelled, _eventual(labelled), catalog, settings)
     suspects += find_knowing(later, later.head(0), catalog, settings)
-    return found, Alarms(tuple({s.feature: s for s in reversed(suspects)}.values()), None, tuple(notes))
+    return Findings.of(found, Alarms(once_each(suspects)), notes, settings.audit)
 
 
 def _eventual(labelled: pd.DataFrame) -> pd.DataFrame:
