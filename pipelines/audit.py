@@ -35,7 +35,7 @@ def run(settings: ChurnSettings) -> StageResult:
         stage_run("audit", settings, builds_on=staged.manifest["run_id"]) as tracker,
         interruptible(engine),
     ):
-        tracker.dataset(settings.source.name, staged.folder, staged.fingerprint, "audit")
+        tracker.dataset(staged, "audit")
         if settings.source.kind == "flat":
             findings = audit_ready_table(engine, staged, settings)
         else:

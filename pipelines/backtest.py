@@ -27,8 +27,7 @@ def run(settings: ChurnSettings) -> StageResult:
     models = build_candidates(settings)
     dataset = ensure_dataset(settings)
     with stage_run("backtest", settings, builds_on=dataset.manifest["run_id"]) as tracker:
-        tracker.dataset(settings.source.name, dataset.folder, dataset.fingerprint, "backtest")
-        tracker.tag(data_fingerprint=dataset.fingerprint)
+        tracker.dataset(dataset, "backtest")
         training = read_training_rows(dataset, settings, backtest_folds)
         matrix, catalog = training.matrix, training.catalog
         tracker.metrics(training.metrics)

@@ -29,7 +29,7 @@ def run(settings: ChurnSettings) -> StageResult:
         model = load_model(settings, settings.explanation.version)
         makeup = model.bundle.makeup()
         tracker.tag(builds_on=model.run_id, model_version=model.version, model_makeup=makeup)
-        tracker.dataset(settings.source.name, dataset.folder, dataset.fingerprint, "explanation")
+        tracker.dataset(dataset, "explanation")
         tracker.table(model.bundle.catalog.to_rows(), "features.json")
         rows = read_unseen_rows(dataset, settings, model.bundle.last_fit_date, settings.explanation.max_rows)
         with result.timed("contributions"):

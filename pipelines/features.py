@@ -45,9 +45,9 @@ def run(settings: ChurnSettings) -> StageResult:
         counts = dataset.count_outcomes(engine, layer)
         for line in counts.lines:
             log.info("%s", line)
-        tracker.dataset(settings.source.name, layer.folder, key, "features")
+        tracker.dataset(layer, "features")
         tracker.table(layer.manifest["catalog"], "features.json")
-        tracker.tag(data_fingerprint=key, switched_off=",".join(layer.manifest["switched_off"]))
+        tracker.tag(switched_off=",".join(layer.manifest["switched_off"]))
         tracker.metrics(counts.metrics)
     result.run_id, result.artifacts = tracker.run_id, {"dataset": str(layer.folder)}
     result.rows_in = dict(staged.manifest.get("rows", {}))

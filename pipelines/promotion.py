@@ -20,6 +20,8 @@ from churn.evaluation.predictions import (
 from churn.evaluation.report import build_report
 from churn.integrations.aliases import champion_version, move_champion, record_verdict, roll_back
 from churn.integrations.audit_verdicts import find_audit
+from churn.integrations.provenance import is_clean
+from churn.integrations.tracker import FINGERPRINT_TAG
 from churn.integrations.training_runs import (
     CHAMPION_TAG,
     TrainingRun,
@@ -29,8 +31,6 @@ from churn.integrations.training_runs import (
     read_predictions,
 )
 from pipelines.card import restate
-
-CLEAN = {"true": True, "false": False}
 
 
 @dataclass(frozen=True)
@@ -111,6 +111,6 @@ def gather_evidence(settings: ChurnSettings, run: TrainingRun, champion: str | N
         report,
         pd.DataFrame(slices["data"], columns=slices["columns"]),
         rival,
-        find_audit(settings, run.tags.get("data_fingerprint", "")),
-        CLEAN.get(run.tags.get("git.is_clean", "")),
+        find_audit(settings, run.tags.get(FINGERPRINT_TAG, "")),
+        is_clean(run.tags),
     )

@@ -40,7 +40,7 @@ def run(settings: ChurnSettings) -> StageResult:
     result, report = StageResult(), settings.report
     dataset = ensure_dataset(settings)
     with stage_run("report", settings, builds_on=dataset.manifest["run_id"]) as tracker:
-        tracker.dataset(settings.source.name, dataset.folder, dataset.fingerprint, "report")
+        tracker.dataset(dataset, "report")
         matrix, catalog = read_even_rows(dataset, settings)
         is_fit = build_folds(matrix, settings)[0].fit
         with result.timed("measure"):

@@ -35,8 +35,8 @@ def run(settings: ChurnSettings) -> StageResult:
     models = build_candidates(settings)
     dataset = ensure_dataset(settings)
     with stage_run("train", settings, builds_on=dataset.manifest["run_id"]) as tracker:
-        tracker.dataset(settings.source.name, dataset.folder, dataset.fingerprint, "training")
-        tracker.tag(data_fingerprint=dataset.fingerprint, switched_off=",".join(dataset.manifest["switched_off"]))
+        tracker.dataset(dataset, "training")
+        tracker.tag(switched_off=",".join(dataset.manifest["switched_off"]))
         training = read_training_rows(dataset, settings, build_folds)
         matrix, catalog = training.matrix, training.catalog
         with result.timed("fit"):

@@ -54,8 +54,8 @@ def run(settings: TuneSettings) -> StageResult:
         stage_run("tune", settings, builds_on=dataset.manifest["run_id"]) as tracker,
         open_study(settings, tuning, key, defaults) as study,
     ):
-        tracker.dataset(settings.source.name, dataset.folder, dataset.fingerprint, "tuning")
-        tracker.tag(data_fingerprint=dataset.fingerprint, study=study.study_name)
+        tracker.dataset(dataset, "tuning")
+        tracker.tag(study=study.study_name)
         training = read_training_rows(dataset, settings, backtest_folds)
         matrix, catalog = training.matrix, training.catalog
         tracker.metrics(training.metrics)

@@ -55,8 +55,7 @@ def run(settings: ChurnSettings) -> StageResult:
             "out": result.rows_out,
         }
         tracker.table(report, "validation.json")
-        tracker.dataset(source.name, layer.folder, layer.fingerprint, "staged")
-        tracker.tag(data_fingerprint=layer.fingerprint)
+        tracker.dataset(layer, "staged")
         tracker.metrics({f"rows_staged_{name}": rows for name, rows in result.rows_out.items()})
     result.run_id, result.artifacts = tracker.run_id, {"staged": str(layer.folder)}
     staged_rows = f"{sum(result.rows_out.values()):,} rows staged in {len(staged)} tables"

@@ -6,10 +6,10 @@ from typing import Literal
 
 from churn.core.settings import ChurnSettings
 from churn.integrations.mlflow_store import connect, store_errors
-from churn.integrations.tracker import Tracker
+from churn.integrations.tracker import FINGERPRINT_TAG, Tracker
 
 AuditVerdict = Literal["passed", "failed"]
-VERDICT_TAG, FINGERPRINT_TAG = "audit.verdict", "data_fingerprint"
+VERDICT_TAG = "audit.verdict"
 
 
 def record_audit(tracker: Tracker, fingerprint: str, verdict: AuditVerdict) -> None:

@@ -12,12 +12,18 @@ from churn.integrations.mlflow_store import hide_passwords
 from churn.integrations.stale_runs import PROCESS_TAG, process_name
 
 UNLISTED = ("paths", "tracking", "engine", "source")
+CLEAN_TAG = "git.is_clean"
 
 
 def origin_tags(stage: str, settings: ChurnSettings, builds_on: str | None) -> dict[str, str]:
     """Return the tags of a stage's run: stage, source, process, git commit, and the run it builds on."""
     tags = {"stage": stage, "source": settings.source.name, PROCESS_TAG: process_name(), **_git_tags()}
     return {**tags, "builds_on": builds_on} if builds_on else tags
+
+
+def is_clean(tags: Mapping[str, str]) -> bool | None:
+    """Return whether a run's code was all committed, None where its tags do not say."""
+    return {"true": True, "false": False}.get(tags.get(CLEAN_TAG, ""))
 
 
 def run_name(stage: str, settings: ChurnSettings) -> str:
@@ -50,10 +56,10 @@ def _git_tags() -> dict[str, str]:
     try:
         _git("ls-files", "--error-unmatch", Path(__file__).name)
         commit = _git("rev-parse", "HEAD")
-        is_clean = not _git("status", "--porcelain")
+        is_committed = not _git("status", "--porcelain")
     except (OSError, subprocess.CalledProcessError):
         return {}
-    return {"mlflow.source.git.commit": commit, "git.is_clean": str(is_clean).lower()}
+    return {"mlflow.source.git.commit": commit, CLEAN_TAG: str(is_committed).lower()}
 
 
 def _git(*arguments: str) -> str:

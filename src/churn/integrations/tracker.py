@@ -16,6 +16,9 @@ from churn.integrations.mlflow_store import store_errors
 if TYPE_CHECKING:
     import pandas as pd
 
+    from churn.integrations.layers import Layer
+
+FINGERPRINT_TAG = "data_fingerprint"
 VALUE_LIMIT = 500
 
 
@@ -72,15 +75,17 @@ class Tracker:
         """Log a file as an artifact."""
         self._send("log_artifact", str(path))
 
-    def dataset(self, name: str, path: Path, digest: str, context: str) -> None:
-        """Log what the run reads, with its fingerprint."""
+    def dataset(self, layer: Layer, context: str) -> None:
+        """Log the layer that the run reads or makes, and tag the run with its fingerprint."""
         from mlflow.data.dataset_source_registry import resolve_dataset_source
         from mlflow.data.meta_dataset import MetaDataset
 
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # a folder is a local source, whatever else it might be
-            source = resolve_dataset_source(str(path))
-        self._send("log_input", MetaDataset(source, name=name, digest=digest[:36]), context=context)
+            source = resolve_dataset_source(str(layer.folder))
+        name, digest = self.settings.source.name, layer.fingerprint[:36]
+        self._send("log_input", MetaDataset(source, name=name, digest=digest), context=context)
+        self.tag(**{FINGERPRINT_TAG: layer.fingerprint})
 
     def _send(self, call: str, *arguments: object, **options: object) -> None:
         import mlflow

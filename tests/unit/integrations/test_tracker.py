@@ -8,6 +8,7 @@ import pytest
 from churn.core.errors import DataRefused
 from churn.core.settings import ChurnSettings
 from churn.evaluation.figures import new_figure
+from churn.integrations.layers import Layer
 from churn.integrations.mlflow_store import connect
 from churn.integrations.tracking import stage_run
 from tests.pipelines.demo import IGNORED
@@ -27,7 +28,7 @@ def test_takes_what_a_stage_gives(settings: ChurnSettings, tmp_path: Path) -> No
         tracker.text("文字", "note.md")
         tracker.figure(figure, "picture")
         tracker.file(tmp_path / "file.txt")
-        tracker.dataset("toy", tmp_path, "f" * 64, "training")
+        tracker.dataset(Layer(tmp_path, {"fingerprint": "f" * 64}), "training")
     run = run_of(settings, tracker.run_id)
     assert run.data.tags["rows"] == "3"
     assert run.data.metrics == {"auc": 0.5, "count": 3.0}
@@ -38,7 +39,8 @@ def test_takes_what_a_stage_gives(settings: ChurnSettings, tmp_path: Path) -> No
     pictures = connect(settings)[0].list_artifacts(tracker.run_id, "plots")
     assert [picture.path for picture in pictures] == ["plots/picture.png"]
     (given,) = run.inputs.dataset_inputs
-    assert (given.dataset.name, given.dataset.digest) == ("toy", "f" * 36)
+    assert (given.dataset.name, given.dataset.digest) == (settings.source.name, "f" * 36)
+    assert run.data.tags["data_fingerprint"] == "f" * 64
     assert str(tmp_path) in given.dataset.source
 
 
