@@ -23,7 +23,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from churn.core.errors import ChurnError, ConfigRefused, DependencyDown, OutputFailed, Terminated
+from churn.core.errors import ChurnError, ConfigRefused, DependencyDown, OutputFailed
 from churn.core.settings import ChurnSettings
 from churn.integrations.engine import shortage
 from churn.integrations.interrupts import Stopped
@@ -31,7 +31,7 @@ from churn.integrations.results import StageResult, write_results
 from pipelines.composition import CONF, read_command_line, settings_from
 
 log = logging.getLogger(__name__)
-INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+INTERRUPTED = 128 + signal.SIGINT  # as shells have it
 OBJECTS_BETWEEN_COLLECTIONS = 200_000
 S = TypeVar("S", bound=ChurnSettings)
 
@@ -80,7 +80,7 @@ def report(error: BaseException, debug: bool) -> int:
         traceback.print_exception(error)
     if isinstance(error, KeyboardInterrupt):
         print("error: stopped; nothing half-written was left", file=sys.stderr)  # noqa: T201
-        return Terminated.exit_code if isinstance(error, Stopped) else INTERRUPTED
+        return Stopped.exit_code if isinstance(error, Stopped) else INTERRUPTED
     if isinstance(error, HydraException | OmegaConfBaseException):
         error = ConfigRefused([line for line in str(error).splitlines() if line.strip()][:1])
     error = shortage(error) or error

@@ -43,7 +43,7 @@ STAGE_HELP = """usage: churn {stage} [group=choice ...] [key=value ...] [--multi
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code (0 ok, 1 data, 2 usage, 3 dependency, 4 output, 75 locked, 130 stopped)."""
+    """Run one command and return its exit code: 0, that of an error (`core/errors.py`), 130 or 143 when stopped."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8")  # names and sentences of any language, whatever the terminal's locale

@@ -151,13 +151,6 @@ class RunLocked(ChurnError):
     code = "locked"
 
 
-class Terminated(ChurnError):
-    """The process was asked to stop (SIGTERM)."""
-
-    exit_code = 143
-    code = "terminated"
-
-
 def first_line(error: BaseException) -> str:
     """Return the first line of any error's text, or its kind when it has none."""
     return (str(error).splitlines() or [type(error).__name__])[0]

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 class Stopped(KeyboardInterrupt):
     """SIGTERM. Like Ctrl-C it passes whatever catches errors on its way: no library takes it for a fault."""
 
+    exit_code = 128 + signal.SIGTERM  # as shells have it
+
 
 STOPS: dict[int, type[KeyboardInterrupt]] = {signal.SIGTERM: Stopped, signal.SIGINT: KeyboardInterrupt}
 

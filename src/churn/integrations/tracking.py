@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from churn.core.errors import ChurnError, DependencyDown, Terminated
+from churn.core.errors import ChurnError, DependencyDown
 from churn.core.settings import ChurnSettings
 from churn.integrations.mlflow_store import connect, store_errors
 from churn.integrations.outbox import keep_unsent, send_kept
@@ -15,6 +15,7 @@ from churn.integrations.stale_runs import PROCESS_TAG, close_stale_runs, process
 from churn.integrations.tracker import Tracker
 
 MESSAGE_LIMIT = 500
+STOPPED = "terminated"  # what went wrong with a run that was asked to stop
 
 
 @contextmanager
@@ -86,8 +87,8 @@ def _end_failed(tracker: Tracker, error: BaseException) -> None:
     """End a run with what went wrong; that matters more than a store that cannot be told of it."""
     import mlflow
 
-    is_stopped = isinstance(error, KeyboardInterrupt | Terminated)
-    code = Terminated.code if is_stopped else error.code if isinstance(error, ChurnError) else type(error).__name__
+    is_stopped = isinstance(error, KeyboardInterrupt)
+    code = STOPPED if is_stopped else error.code if isinstance(error, ChurnError) else type(error).__name__
     with suppress(ChurnError):
         tracker.tag(**{"failure.code": code, "failure.message": _without_examples(error)[:MESSAGE_LIMIT]})
     with suppress(ChurnError), store_errors(tracker.settings.tracking):

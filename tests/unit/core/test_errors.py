@@ -47,7 +47,6 @@ def test_all_problems_of_a_configuration_are_listed():
         (e.DependencyDown, 3, "dependency"),
         (e.OutputFailed, 4, "output"),
         (e.RunLocked, 75, "locked"),
-        (e.Terminated, 143, "terminated"),
     ],
 )
 def test_exit_codes_are_those_of_the_contract(kind: type[e.ChurnError], exit_code: int, code: str):

@@ -9,8 +9,9 @@ from typing import Any
 import mlflow
 import pytest
 
-from churn.core.errors import DataRefused, DependencyDown, OutputFailed, Terminated
+from churn.core.errors import DataRefused, DependencyDown, OutputFailed
 from churn.core.settings import ChurnSettings
+from churn.integrations.interrupts import Stopped
 from churn.integrations.stale_runs import PROCESS_TAG
 from churn.integrations.tracking import child_run, stage_run
 from tests.pipelines.demo import IGNORED
@@ -57,7 +58,7 @@ class TestFailure:
             (DataRefused("no rows", remedy="Export again", code="no_rows"), "FAILED", "no_rows"),
             (OutputFailed("disk full"), "FAILED", "output"),
             (ZeroDivisionError("division by zero"), "FAILED", "ZeroDivisionError"),
-            (Terminated("stopped"), "KILLED", "terminated"),
+            (Stopped(), "KILLED", "terminated"),
             (KeyboardInterrupt(), "KILLED", "terminated"),
         ],
         ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else "",
