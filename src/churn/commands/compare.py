@@ -5,16 +5,13 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from churn.commands.listing import file_path
+from churn.commands.words import file_path, settings_of, split_words
 
 
 def main(words: Sequence[str]) -> int:
     """Print the leaderboard, write the page, and return the exit code."""
     options, overrides = read_options(words)
-    from churn.core.settings import ChurnSettings
-    from pipelines.composition import compose
-
-    settings = compose("validate", ChurnSettings, overrides)  # first: a mistake is said before anything slow is loaded
+    settings = settings_of(overrides)
     from churn.evaluation.comparison import leaderboard_lines
     from churn.integrations.exports import write_file
     from churn.integrations.store import output_errors
@@ -41,5 +38,5 @@ def read_options(words: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     parser.add_argument("--metric", default="average_precision", help="what to rank by (default: average_precision)")
     parser.add_argument("--out", type=file_path, help="write the page to this file")
     options = parser.parse_intermixed_args(list(words))
-    options.runs = [word for word in options.words if "=" not in word]
-    return options, [word for word in options.words if "=" in word]
+    options.runs, overrides = split_words(options.words)
+    return options, overrides

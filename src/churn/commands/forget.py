@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
+from churn.commands.words import settings_of, split_words
+
 NOT_REACHED = (
     "Not reached from here: the company's own raw files and databases, copies of lists that people took, backups. "
     "MLflow holds no customer ids."
@@ -18,15 +20,12 @@ def main(words: Sequence[str]) -> int:
     )
     parser.add_argument("words", nargs="+", metavar="CUSTOMER_ID|KEY=VALUE", help="who; which company")
     options = parser.parse_intermixed_args(list(words))
-    overrides = [word for word in options.words if "=" in word]
-    customer_ids = [word for word in options.words if "=" not in word]
+    customer_ids, overrides = split_words(options.words)
     if not customer_ids:
         parser.error("name at least one CUSTOMER_ID")
-    from churn.core.settings import ChurnSettings
+    settings = settings_of(overrides)
     from churn.integrations.forgetting import forget
-    from pipelines.composition import compose
 
-    settings = compose("validate", ChurnSettings, overrides)
     lists = forget(settings, customer_ids)
     print(  # noqa: T201
         f"{len(customer_ids):,} customers are forgotten: taken from {lists:,} lists; staged tables and data sets of "

@@ -6,8 +6,9 @@ import argparse
 import math
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
+
+from churn.commands.words import file_path, settings_of
 
 if TYPE_CHECKING:
     from churn.core.settings import ChurnSettings, Language
@@ -18,15 +19,13 @@ FORMATS = ("table", "csv", "json", "xlsx")
 def main(words: Sequence[str]) -> int:
     """Show or export a published list and return the exit code."""
     options = read_options(words)
-    from churn.core.settings import ChurnSettings
+    settings = settings_of(options.overrides)
     from churn.integrations.exports import print_table, to_csv, to_json, write_file
     from churn.integrations.layers import source_folder
     from churn.integrations.publication import read_published
     from churn.integrations.workbook import write_xlsx
     from churn.scoring.selection import Selection, select_rows
-    from pipelines.composition import compose
 
-    settings = compose("validate", ChurnSettings, options.overrides)
     table = "scores" if options.all else "worklist"
     rows, _ = read_published(source_folder(settings, "lists"), options.as_of, table)
     segments = dict(pair.split("=", 1) for pair in options.segment)
@@ -72,13 +71,6 @@ def read_options(words: Sequence[str]) -> argparse.Namespace:
     if options.format == "table" and options.out is not None:
         parser.error("--out needs --format csv, json or xlsx")
     return options
-
-
-def file_path(text: str) -> Path:
-    """Return the path of a file to write."""
-    if not Path(text).name:
-        raise argparse.ArgumentTypeError("name a file")
-    return Path(text)
 
 
 def _amount(text: str) -> float:

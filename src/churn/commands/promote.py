@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
+from churn.commands.words import settings_of, split_words
+
 GATE = (
     "The gate: beats chance, the recency rule and the champion beyond noise, calibration slope within bounds, no slice "
     "collapses, the leak audit passed, trained from committed code (thresholds: conf/gate)."
@@ -14,10 +16,7 @@ GATE = (
 def main(words: Sequence[str]) -> int:
     """Move the champion alias, say why, and return the exit code."""
     options, overrides = read_options(words)
-    from churn.core.settings import ChurnSettings
-    from pipelines.composition import compose
-
-    settings = compose("validate", ChurnSettings, overrides)  # first: a mistake is said before anything slow is loaded
+    settings = settings_of(overrides)
     from pipelines.promotion import give_back, promote
 
     if options.rollback:
@@ -42,8 +41,7 @@ def read_options(words: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     parser.add_argument("--force", action="store_true", help="promote whatever the gate says; needs --why")
     parser.add_argument("--why", help="the reason; it is kept with the version")
     options = parser.parse_intermixed_args(list(words))
-    overrides = [word for word in options.words if "=" in word]
-    named = [word for word in options.words if "=" not in word]
+    named, overrides = split_words(options.words)
     if options.force and not options.why:
         parser.error("--force needs --why TEXT")
     if options.rollback == bool(named) or len(named) > 1:
