@@ -41,6 +41,7 @@ KEEP_VERSIONS = 3
 KNOWN_DAYS = "known_days"  # in a staged layer's manifest: an id of the events that became known on each day
 FILES = "files"  # in a manifest: the SHA-256 of each file, by its name in the folder
 MATRIX_ORDER = ("as_of_date", "customer_id")  # of every table of a data set
+VALIDATE_AGAIN = "Run 'churn validate' with the same overrides again"
 ATTRIBUTES = "attributes"  # what a data set is sliced by, kept apart from its features
 
 
@@ -136,8 +137,7 @@ def read_staged(settings: ChurnSettings) -> Layer:
     """
     parent = source_folder(settings, "staged")
     pointer = parent / CURRENT
-    again = "Run 'churn validate' with the same overrides again"
-    manifest = read_manifest(parent / _pointed_at(pointer, again)) if pointer.is_file() else None
+    manifest = read_manifest(parent / _pointed_at(pointer)) if pointer.is_file() else None
     if manifest is None:
         raise DataRefused(
             f"source '{settings.source.name}' has no staged tables",
@@ -150,13 +150,13 @@ def read_staged(settings: ChurnSettings) -> Layer:
         raise DataRefused(
             f"the settings of source '{settings.source.name}' have changed since it was staged",
             code="stale_staged",
-            remedy=again,
+            remedy=VALIDATE_AGAIN,
         )
     return layer
 
 
-def _pointed_at(pointer: Path, remedy: str) -> str:
-    return str(read_json(pointer, remedy, has_fingerprint)["fingerprint"])
+def _pointed_at(pointer: Path) -> str:
+    return str(read_json(pointer, VALIDATE_AGAIN, has_fingerprint)["fingerprint"])
 
 
 def open_tables(engine: Engine, layer: Layer) -> dict[str, ir.Table]:
@@ -167,10 +167,9 @@ def open_tables(engine: Engine, layer: Layer) -> dict[str, ir.Table]:
     DataRefused
         When a file is gone or damaged, or another than was written: a flipped bit may well read as another number.
     """
-    again = "Run 'churn validate' with the same overrides again"
     for table, file in _altered(layer).items():
         raise DataRefused(
-            f"{file} is gone or was altered after it was staged", table=table, code="broken_file", remedy=again
+            f"{file} is gone or was altered after it was staged", table=table, code="broken_file", remedy=VALIDATE_AGAIN
         )
     return {name: _open_table(engine, layer.path(name), name) for name in layer.manifest["tables"]}
 
@@ -183,7 +182,7 @@ def _open_table(engine: Engine, path: Path, name: str) -> ir.Table:
             f"the staged table {path} cannot be read: {first_line(error)}",
             table=name,
             code="broken_file",
-            remedy="Run 'churn validate' with the same overrides again",
+            remedy=VALIDATE_AGAIN,
         ) from error
 
 

@@ -18,11 +18,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from churn.core.errors import DataRefused
-from churn.integrations.locks import hold_lock
-from churn.integrations.store import output_errors, read_json, sha256_of, write_json
+from churn.integrations.locks import WRITE_LOCK, hold_lock
+from churn.integrations.store import MANIFEST, output_errors, read_json, sha256_of, write_json
 from churn.integrations.streams import in_groups, open_parts
 
-MANIFEST = "manifest.json"
 READ_ATTEMPTS = 20
 ROWS_PER_GROUP = 50_000
 
@@ -42,7 +41,7 @@ def publish(
     OutputFailed
         When a file cannot be written; the former list stands.
     """
-    with hold_lock(folder / ".lock"), output_errors(folder):
+    with hold_lock(folder / WRITE_LOCK), output_errors(folder):
         manifest = _manifest(folder)
         entry: dict[str, Any] = {**facts, "files": {}, "rows": {}}
         for name, table in tables.items():
