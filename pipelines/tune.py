@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,8 +19,10 @@ from churn.integrations.studies import (
     FOLDS,
     complete_trials,
     default_trial,
+    describe_trials,
     measure_importance,
     open_study,
+    settle,
     settled_trials,
 )
 from churn.integrations.tracker import Tracker
@@ -78,8 +80,6 @@ def run(settings: TuneSettings) -> StageResult:
 
 def _try_one(study: Study, arena: Arena, model: Candidate, tuning: TuningSettings, tracker: Tracker) -> str:
     """Run one trial fold by fold, giving it up where the pruner says so; return it in words."""
-    from optuna.trial import TrialState
-
     trial: Trial = study.ask()
     values = suggest_values(trial, tuning.space)
     with child_run(tracker, f"trial-{trial.number}", stage="tune-trial", trial=trial.number) as child:
@@ -93,16 +93,11 @@ def _try_one(study: Study, arena: Arena, model: Candidate, tuning: TuningSetting
             if number + 1 < len(arena.folds) and trial.should_prune():
                 break
         is_whole = len(found) == len(arena.folds)
-        trial.set_user_attr(FOLDS, found)
         child.tag(state="complete" if is_whole else "pruned")
         child.metrics({tuning.metric: float(np.mean(found))})
-    study.tell(
-        trial, float(np.mean(found)) if is_whole else None, TrialState.COMPLETE if is_whole else TrialState.PRUNED
-    )
-    best = min if tuning.metric in SMALLER_IS_BETTER else max
-    so_far = best(float(t.value) for t in complete_trials(study) if t.value is not None)
+    settle(study, trial, found, float(np.mean(found)) if is_whole else None)
     state = f"{np.mean(found):.4f}" if is_whole else f"given up after {len(found)} folds"
-    return f"{tuning.metric} {state} (best {so_far:.4f})"
+    return f"{tuning.metric} {state} (best {study.best_value:.4f})"
 
 
 def _report(study: Study, tuning: TuningSettings, tracker: Tracker, result: StageResult) -> list[str]:
@@ -113,16 +108,7 @@ def _report(study: Study, tuning: TuningSettings, tracker: Tracker, result: Stag
     tracker.figure(plot_history(found, found[default.number], tuning.metric, is_falling), "history")
     if importance:
         tracker.figure(plot_importance(importance, tuning.metric), "importance")
-    trials: list[dict[str, Any]] = [
-        {
-            "trial": t.number,
-            "state": t.state.name.lower(),
-            **t.params,
-            tuning.metric: t.value,
-            FOLDS: t.user_attrs[FOLDS],
-        }
-        for t in settled_trials(study)
-    ]
+    trials = describe_trials(study, tuning.metric)
     tracker.table(trials, "trials.json")
     words = as_overrides(best.params)
     tracker.text(f"churn train {words}\n", "tuned.txt")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ from churn.integrations.store import output_errors
 
 if TYPE_CHECKING:
     from optuna import Study
-    from optuna.trial import FrozenTrial
+    from optuna.trial import FrozenTrial, Trial
 
 DATABASE = "tuning.db"
 DEFAULT, FOLDS = "is_default", "folds"
@@ -104,6 +104,22 @@ def complete_trials(study: Study) -> list[FrozenTrial]:
 def default_trial(study: Study) -> FrozenTrial:
     """Return the finished trial of the model's own values; it comes first and so is never given up."""
     return next(trial for trial in complete_trials(study) if trial.user_attrs.get(DEFAULT))
+
+
+def settle(study: Study, trial: Trial, folds: Sequence[float], value: float | None) -> None:
+    """Keep what a trial was worth fold by fold and over all folds; None where it was given up on the way."""
+    from optuna.trial import TrialState
+
+    trial.set_user_attr(FOLDS, list(folds))
+    study.tell(trial, value, TrialState.PRUNED if value is None else TrialState.COMPLETE)
+
+
+def describe_trials(study: Study, metric: str) -> list[dict[str, Any]]:
+    """Return one plain mapping per settled trial: number, state, parameters, the metric and its value in each fold."""
+    return [
+        {"trial": t.number, "state": t.state.name.lower(), **t.params, metric: t.value, FOLDS: t.user_attrs[FOLDS]}
+        for t in settled_trials(study)
+    ]
 
 
 def measure_importance(study: Study, seed: int) -> dict[str, float]:
