@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import pandas as pd
 
 from churn.core.errors import PromotionRefused
 from churn.core.settings import ChurnSettings
-from churn.evaluation.gate import CHAMPION, Evidence, Verdict, judge_promotion
+from churn.evaluation.gate import CHAMPION, Decision, Evidence, judge_promotion
 from churn.evaluation.predictions import (
     fingerprint_of,
     in_order_of,
@@ -31,26 +29,6 @@ from churn.integrations.training_runs import (
     read_predictions,
 )
 from pipelines.card import restate
-
-
-@dataclass(frozen=True)
-class Decision:
-    """What became of a wish to promote: the version, the gate's verdict, whether it was forced, and the former one."""
-
-    version: str
-    verdict: Verdict
-    forced: bool
-    why: str
-    former: str | None
-
-    def to_markdown(self) -> str:
-        """Return the decision as a page."""
-        outcome = "promoted" if self.verdict.has_passed else "promoted by force" if self.forced else "refused"
-        lines = [f"# Version {self.version}: {outcome}", "", f"The gate: {self.verdict.headline}.", ""]
-        lines += [f"- {'passed' if c.has_passed else '**failed**'}: {c.reason}" for c in self.verdict.checks]
-        lines += ["", f"Why: {self.why}"] if self.why else []
-        lines += ["", f"Former champion: version {self.former or 'none'}."]
-        return "\n".join(lines) + "\n"
 
 
 def promote(settings: ChurnSettings, wanted: str, *, force: bool = False, why: str = "") -> Decision:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 
-import numpy as np
 import pandas as pd
 
 from churn.core.errors import DependencyDown
@@ -15,6 +14,7 @@ from churn.evaluation.feature_report import (
     describe_by_date,
     describe_features,
     report_lines,
+    report_metrics,
     sum_by_family,
     summarise_features,
 )
@@ -61,15 +61,12 @@ def run(settings: ChurnSettings) -> StageResult:
             }
             for name, picture in pictures.items():
                 tracker.figure(picture, name)
-        result.metrics = _metrics(features, families, report.max_missing)
+        result.metrics = report_metrics(features, families, report.max_missing)
         tracker.metrics(result.metrics)
     for line in [*report_lines(families), *result.notes]:
         log.info("%s", line)
-    result.run_id, result.rows_in, result.rows_out = (
-        tracker.run_id,
-        {"matrix": len(matrix)},
-        {"features": len(features)},
-    )
+    result.run_id = tracker.run_id
+    result.rows_in, result.rows_out = {"matrix": len(matrix)}, {"features": len(features)}
     result.as_of_dates = sorted(by_date["as_of_date"].unique())
     result.summary = summarise_features(features, families, report.max_missing)
     return result
@@ -98,21 +95,6 @@ def _seconds(dataset: Layer, settings: ChurnSettings) -> dict[str, float]:
         return {}
     with layer_engine(settings, "datasets") as engine:
         return time_families(engine, read_staged(settings), dataset, settings)
-
-
-def _metrics(features: pd.DataFrame, families: pd.DataFrame, max_missing: float) -> dict[str, float]:
-    by_family = {
-        f"{column}_{row['family']}": float(row[column])
-        for row in families.to_dict("records")
-        for column in ("importance", "seconds")
-    }
-    counts = {
-        "features": float(len(features)),
-        "mostly_missing": float((features["missing_share"] > max_missing).sum()),
-        "drifting": float((features["drifting_dates"] > 0).sum()),
-        "best_auc_alone": float(features["auc_alone"].max()),
-    }
-    return counts | {name: value for name, value in by_family.items() if np.isfinite(value)}
 
 
 if __name__ == "__main__":

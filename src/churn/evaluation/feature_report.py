@@ -156,6 +156,22 @@ def report_lines(families: pd.DataFrame) -> list[str]:
     return [head, *lines]
 
 
+def report_metrics(features: pd.DataFrame, families: pd.DataFrame, max_missing: float) -> dict[str, float]:
+    """Return the counts, and importance and seconds by family where they were measured, for MLflow."""
+    by_family = {
+        f"{column}_{row['family']}": float(row[column])
+        for row in families.to_dict("records")
+        for column in ("importance", "seconds")
+    }
+    counts = {
+        "features": float(len(features)),
+        "mostly_missing": float((features["missing_share"] > max_missing).sum()),
+        "drifting": float((features["drifting_dates"] > 0).sum()),
+        "best_auc_alone": float(features["auc_alone"].max()),
+    }
+    return counts | {name: value for name, value in by_family.items() if np.isfinite(value)}
+
+
 def summarise_features(features: pd.DataFrame, families: pd.DataFrame, max_missing: float) -> str:
     """Return the report in one line."""
     best = _best(features)

@@ -51,6 +51,26 @@ class Verdict:
 
 
 @dataclass(frozen=True)
+class Decision:
+    """What became of a wish to promote: the version, the gate's verdict, whether it was forced, and the former one."""
+
+    version: str
+    verdict: Verdict
+    forced: bool
+    why: str
+    former: str | None
+
+    def to_markdown(self) -> str:
+        """Return the decision as a page."""
+        outcome = "promoted" if self.verdict.has_passed else "promoted by force" if self.forced else "refused"
+        lines = [f"# Version {self.version}: {outcome}", "", f"The gate: {self.verdict.headline}.", ""]
+        lines += [f"- {'passed' if c.has_passed else '**failed**'}: {c.reason}" for c in self.verdict.checks]
+        lines += ["", f"Why: {self.why}"] if self.why else []
+        lines += ["", f"Former champion: version {self.former or 'none'}."]
+        return "\n".join(lines) + "\n"
+
+
+@dataclass(frozen=True)
 class Evidence:
     """All the gate looks at.
 
