@@ -9,10 +9,9 @@ from churn.evaluation.plots import plot_folds
 from churn.evaluation.report import measure_models
 from churn.evaluation.spread import Spread
 from churn.integrations.results import StageResult
-from churn.integrations.samples import read_training_rows
 from churn.integrations.tracking import child_run, stage_run
-from churn.modeling.experiment import backtest_folds, describe_problem, line_up, score_fold
-from churn.modeling.fit import require_outcomes
+from churn.modeling.experiment import line_up
+from pipelines.arena import open_arena
 from pipelines.estimators import build_candidates
 from pipelines.features import ensure_dataset
 from pipelines.stages import main_of
@@ -28,18 +27,14 @@ def run(settings: ChurnSettings) -> StageResult:
     dataset = ensure_dataset(settings)
     with stage_run("backtest", settings, builds_on=dataset.manifest["run_id"]) as tracker:
         tracker.dataset(dataset, "backtest")
-        training = read_training_rows(dataset, settings, backtest_folds)
-        matrix, catalog = training.matrix, training.catalog
-        tracker.metrics(training.metrics)
-        folds = backtest_folds(matrix, settings)
-        require_outcomes(matrix, folds, settings.evaluation.min_positives)
-        candidates = line_up(*models, catalog, settings)
-        problem = describe_problem(settings, dataset.manifest["features"])
+        arena = open_arena(dataset, settings, tracker)
+        matrix, folds = arena.matrix, arena.folds
+        candidates = line_up(*models, arena.catalog, settings)
         measured = {}
         for number, fold in enumerate(folds, start=1):
             with child_run(tracker, fold.name, stage="backtest-fold", fold=fold.name) as child:
                 with result.timed(fold.name):
-                    scored = score_fold(matrix, fold, candidates, catalog, settings, problem)
+                    scored = arena.score(fold, candidates)
                 measured[fold.name] = measure_models(scored.rows, scored.probabilities, settings.policy.capacity)
                 child.metrics(Spread.of({fold.name: measured[fold.name]}).points())
             first = measured[fold.name][candidates[0].name]

@@ -13,7 +13,6 @@ from churn.evaluation.report import measure_models
 from churn.evaluation.trials import as_overrides, compare_folds, plot_history, plot_importance
 from churn.integrations.progress import progress_bar
 from churn.integrations.results import StageResult
-from churn.integrations.samples import read_training_rows
 from churn.integrations.store import code_fingerprint, fingerprint
 from churn.integrations.studies import (
     FOLDS,
@@ -27,9 +26,9 @@ from churn.integrations.studies import (
 )
 from churn.integrations.tracker import Tracker
 from churn.integrations.tracking import child_run, stage_run
-from churn.modeling.experiment import backtest_folds, describe_problem
-from churn.modeling.fit import Candidate, require_outcomes
+from churn.modeling.fit import Candidate
 from churn.modeling.search import Arena, default_values, suggest_values, with_values
+from pipelines.arena import open_arena
 from pipelines.estimators import build_candidates
 from pipelines.features import ensure_dataset
 from pipelines.stages import main_of
@@ -58,12 +57,7 @@ def run(settings: TuneSettings) -> StageResult:
     ):
         tracker.dataset(dataset, "tuning")
         tracker.tag(study=study.study_name)
-        training = read_training_rows(dataset, settings, backtest_folds)
-        matrix, catalog = training.matrix, training.catalog
-        tracker.metrics(training.metrics)
-        folds = backtest_folds(matrix, settings)
-        require_outcomes(matrix, folds, settings.evaluation.min_positives)
-        arena = Arena(matrix, catalog, folds, settings, describe_problem(settings, dataset.manifest["features"]))
+        arena = open_arena(dataset, settings, tracker)
         former = len(settled_trials(study))
         if former:
             log.info("tune: going on with %s: %d of %d trials are there", study.study_name, former, tuning.trials)
@@ -73,7 +67,7 @@ def run(settings: TuneSettings) -> StageResult:
         lines = _report(study, tuning, tracker, result)
     for line in lines:
         log.info("%s", line)
-    result.run_id, result.rows_in = tracker.run_id, {"matrix": len(matrix)}
+    result.run_id, result.rows_in = tracker.run_id, {"matrix": len(arena.matrix)}
     result.rows_out = {"trials": len(settled_trials(study)), "complete": len(complete_trials(study))}
     return result
 

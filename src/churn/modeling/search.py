@@ -29,7 +29,7 @@ class Trial(Protocol):
 
 @dataclass(frozen=True)
 class Arena:
-    """Where trials compete: the rows, the folds and all that stays the same."""
+    """Where candidates compete: the rows, the folds and all that stays the same."""
 
     matrix: pd.DataFrame
     catalog: Catalog
@@ -37,10 +37,14 @@ class Arena:
     settings: ChurnSettings
     problem: Mapping[str, Any]
 
+    def score(self, fold: Fold, candidates: Sequence[Candidate]) -> FoldScores:
+        """Return the candidates' probabilities on the test rows of a fold."""
+        return score_fold(self.matrix, fold, candidates, self.catalog, self.settings, self.problem)
+
     def scores(self, candidate: Candidate) -> Iterator[FoldScores]:
         """Yield the candidate's probabilities fold by fold, earliest first."""
         for fold in self.folds:
-            yield score_fold(self.matrix, fold, [candidate], self.catalog, self.settings, self.problem)
+            yield self.score(fold, [candidate])
 
 
 def suggest_values(trial: Trial, space: Mapping[str, ParameterSettings]) -> dict[str, Any]:
