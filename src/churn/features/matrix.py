@@ -7,13 +7,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import ibis
 import ibis.expr.types as ir
 
-from churn.core.contract import DELAY, KEY
+from churn.core.contract import KEY
 from churn.core.errors import DataRefused
 from churn.core.problem import FeatureSettings
-from churn.core.windows import first_visible_date
 from churn.features.catalog import Catalog, Feature
 from churn.features.engagement import build_engagement
 from churn.features.family import FamilyTable, FeatureInputs, JoinedFamilies, join_beside, join_families
@@ -176,56 +174,6 @@ def _bases(settings: FeatureSettings) -> set[str]:
 def _is_there(need: str, staged: Mapping[str, ir.Table]) -> bool:
     table, _, column = need.partition(".")
     return table in staged and (not column or column in staged[table].columns)
-
-
-def complete_settings(inputs: FeatureInputs) -> FeatureSettings:
-    """Return the feature settings with the event types, those with values, and the ticket categories left to be found.
-
-    They are the most frequent ones among the facts known on the first as-of date. Those that appear later count in the
-    totals only; list `features.event_types` and `features.ticket_categories` to choose them by hand.
-
-    Raises
-    ------
-    DataRefused
-        When no event is known on that date.
-    """
-    return inputs.settings.model_copy(update={**_found_event_types(inputs), **_found_categories(inputs)})
-
-
-def _found_event_types(inputs: FeatureInputs) -> dict[str, list[str]]:
-    settings = inputs.settings
-    if "events" not in inputs.staged or (settings.event_types and settings.value_types is not None):
-        return {}
-    known = _known_first(inputs, "events", "occurred_at")
-    values = {"values": known["value"].count()} if "value" in known.columns else {}
-    counted = known.group_by("event_type").agg(rows=known.count(), **values)
-    found = counted.order_by([counted.rows.desc(), counted.event_type]).to_pyarrow().to_pylist()
-    names = settings.event_types or sorted(row["event_type"] for row in found[: settings.max_event_types])
-    if not names:
-        raise DataRefused(
-            f"no event is known on the first as-of date, {min(inputs.as_of_dates)}", table="events",
-            code="no_event_types",
-            remedy="List features.event_types, or begin later (windows.history_days, windows.as_of)",
-        )  # fmt: skip
-    valued = sorted(row["event_type"] for row in found if row.get("values") and row["event_type"] in names)
-    return {"event_types": names, "value_types": valued if settings.value_types is None else settings.value_types}
-
-
-def _found_categories(inputs: FeatureInputs) -> dict[str, list[str]]:
-    settings = inputs.settings
-    is_read = "support" in settings.families and _is_there("tickets.category", inputs.staged)
-    if settings.ticket_categories is not None or not is_read:
-        return {}
-    known = _known_first(inputs, "tickets", "opened_at")
-    counted = known.filter(known.category.notnull()).group_by("category").agg(rows=lambda t: t.count())
-    most = counted.order_by([counted.rows.desc(), counted.category]).limit(settings.max_ticket_categories)
-    return {"ticket_categories": sorted(most.to_pyarrow()["category"].to_pylist())}
-
-
-def _known_first(inputs: FeatureInputs, table: str, time: str) -> ir.Table:
-    """Return the facts of a table known on the first as-of date."""
-    facts, first = inputs.staged[table], min(inputs.as_of_dates)
-    return facts.filter(first_visible_date(facts[time], facts[DELAY]) <= ibis.literal(first))
 
 
 def join_matrix(features: ir.Table, labels: ir.Table, groups: ir.Table | None = None) -> ir.Table:

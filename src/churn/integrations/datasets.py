@@ -17,11 +17,11 @@ from churn.core.strict import build_settings
 from churn.features.attributes import attributes_beside
 from churn.features.catalog import Catalog
 from churn.features.engagement import plan_engagement
+from churn.features.fact_kinds import complete_settings, refuse_absent_kinds
 from churn.features.family import FeatureInputs
 from churn.features.flat import describe_flat, flat_labels
-from churn.features.matrix import FeatureTable, build_features, complete_settings, is_built, join_matrix
+from churn.features.matrix import FeatureTable, build_features, is_built, join_matrix
 from churn.features.rollup import SUMS
-from churn.features.stated import refuse_absent_kinds
 from churn.integrations.engine import Engine, file_literal
 from churn.integrations.layers import ATTRIBUTES, MATRIX_ORDER, Layer, open_tables
 from churn.integrations.rollups import Rollup, open_rollup

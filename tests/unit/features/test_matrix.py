@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 
 from churn.core.errors import DataRefused
-from churn.features.matrix import build_features, complete_settings, join_matrix
+from churn.features.fact_kinds import complete_settings
+from churn.features.matrix import build_features, join_matrix
 from tests.builders import by_key, make_inputs, plain, staged_table, text_table
 
 DAY = "2024-02-01"

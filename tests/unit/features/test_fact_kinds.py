@@ -4,7 +4,7 @@ import pytest
 
 from churn.core.errors import DataRefused
 from churn.core.problem import CohortSettings, FeatureSettings, LabelSettings, Problem
-from churn.features.stated import refuse_absent_kinds
+from churn.features.fact_kinds import refuse_absent_kinds
 from tests.builders import make_windows, staged_table
 
 EVENTS = staged_table(
