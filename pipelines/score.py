@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 
 from churn.core.settings import ChurnSettings
-from churn.integrations.datasets import customers_not_to_contact, rows_to_score
 from churn.integrations.engine import as_written
 from churn.integrations.interrupts import interruptible
 from churn.integrations.layers import read_staged, source_folder
@@ -13,6 +12,7 @@ from churn.integrations.publication import publish
 from churn.integrations.registry import load_model
 from churn.integrations.results import StageResult
 from churn.integrations.scores import score_in_parts
+from churn.integrations.scoring_rows import customers_not_to_contact, rows_to_score
 from churn.integrations.tracking import stage_run
 from churn.integrations.workplace import layer_engine
 from churn.scoring.batch import ModelMark

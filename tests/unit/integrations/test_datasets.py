@@ -12,16 +12,11 @@ from churn.core.problem import DateRange
 from churn.core.settings import ChurnSettings
 from churn.core.source import InputSettings
 from churn.features.catalog import Catalog
-from churn.integrations.datasets import (
-    Dataset,
-    build_flat_dataset,
-    build_point_in_time_dataset,
-    require_same_features,
-    rows_to_score,
-)
+from churn.integrations.datasets import Dataset, build_flat_dataset, build_point_in_time_dataset
 from churn.integrations.engines import open_engine
 from churn.integrations.frames import to_frame
 from churn.integrations.layers import Layer, dataset_key, read_staged, write_dataset
+from churn.integrations.scoring_rows import require_same_features, rows_to_score
 from churn.modeling.bundle import Bundle
 from tests.builders import ENGINE, Company, copy_company, csv_text, make_settings, make_source, select_all, stage_source
 
