@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import inspect
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import hydra
-from sklearn.base import clone
+import numpy as np
+from sklearn.base import clone, is_classifier
 
 from churn.core.errors import ConfigRefused, first_line
 from churn.core.settings import ChurnSettings, ModelSettings
 from churn.core.suggestions import did_you_mean
+from churn.modeling.calibration import sigmoid
 from churn.modeling.fit import Candidate
+
+STDERR = 2
 
 
 def build_candidates(settings: ChurnSettings) -> tuple[Candidate, Candidate]:
@@ -20,7 +29,8 @@ def build_candidates(settings: ChurnSettings) -> tuple[Candidate, Candidate]:
     Raises
     ------
     ConfigRefused
-        With every class that is not there and every parameter that its class does not know or take.
+        With every class that is not there or is no classifier, every parameter that its class does not know or take,
+        and every objective of LightGBM whose scores are not log-odds.
     """
     groups = {"model": settings.model, "baseline": settings.baseline}
     problems = [
@@ -28,7 +38,11 @@ def build_candidates(settings: ChurnSettings) -> tuple[Candidate, Candidate]:
     ]
     if problems:
         raise ConfigRefused(problems)
-    return build_candidate(settings.model), build_candidate(settings.baseline)
+    model, baseline = build_candidate(settings.model), build_candidate(settings.baseline)
+    others = [type(one.estimator).__name__ for one in (model, baseline) if not is_classifier(one.estimator)]
+    if others:
+        raise ConfigRefused([f"{name} is no classifier: choose another _target_ of the estimator" for name in others])
+    return model, baseline
 
 
 def build_candidate(model: ModelSettings) -> Candidate:
@@ -66,7 +80,33 @@ def _refused_values(key: str, estimator: Any) -> list[str]:
         if hasattr(estimator, "_parameter_constraints"):
             estimator._validate_params()
         elif type(estimator).__module__.startswith("lightgbm"):  # it judges values only as it begins to fit
-            clone(estimator).fit([[0.0], [1.0]], [0, 1])
+            return _refused_scores(key, clone(estimator))
     except Exception as error:  # noqa: BLE001 - LightGBM has errors of its own
         return [f"{key}: {first_line(error).partition(' at /')[0]}"]
     return []
+
+
+def _refused_scores(key: str, estimator: Any) -> list[str]:
+    """Return what is wrong with the raw scores of a LightGBM classifier, which all that follows takes for log-odds."""
+    inputs, left = np.array([[0.0], [0.0], [1.0]]), np.array([0, 0, 1])
+    with _unheard():
+        fitted = estimator.fit(inputs, left)
+        probability, score = fitted.predict_proba(inputs)[:, 1], fitted.predict(inputs, raw_score=True)
+    if np.allclose(sigmoid(score), probability):
+        return []
+    problem = f"its scores are not log-odds (objective={fitted.objective_}); leave objective and sigmoid as they are"
+    return [f"{key}: {problem}"]
+
+
+@contextmanager
+def _unheard() -> Iterator[None]:
+    """Drop warnings, and what a library writes to the standard error itself: LightGBM says there what it raises too."""
+    kept = os.dup(STDERR)
+    try:
+        with Path(os.devnull).open("wb") as nowhere:
+            os.dup2(nowhere.fileno(), STDERR)
+        with warnings.catch_warnings(action="ignore"):
+            yield
+    finally:
+        os.dup2(kept, STDERR)
+        os.close(kept)

@@ -33,8 +33,34 @@ def test_values_that_lightgbm_does_not_take_are_refused_before_data_are_read(wor
     assert _problems(word)[0].startswith(problem)
 
 
-@pytest.mark.parametrize("word", ["model.estimator.one.lambda_l1=1.0", "model.estimator.one.boosting=dart"])
-def test_lightgbms_own_names_of_parameters_are_known(word: str) -> None:
+def test_lightgbm_adds_no_line_of_its_own_to_a_refusal(capfd: pytest.CaptureFixture[str]) -> None:
+    _problems("model.estimator.one.learning_rate=-1")
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    "word", ["objective=regression", "application=poisson", "objective=cross_entropy_lambda", "sigmoid=2.0"]
+)
+def test_an_objective_whose_scores_are_not_log_odds_is_refused(word: str) -> None:
+    (problem,) = _problems(f"model.estimator.one.{word}")
+    assert problem.startswith("model.estimator.one: its scores are not log-odds (objective=")
+
+
+def test_a_regressor_is_refused() -> None:
+    words = ("model=logistic", "~model.estimator.C", "~model.estimator.max_iter")
+    assert _problems(*words, "model.estimator._target_=sklearn.linear_model.Ridge") == (
+        "Ridge is no classifier: choose another _target_ of the estimator",
+    )
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "model.estimator.one.lambda_l1=1.0", "model.estimator.one.boosting=dart",
+        "model.estimator.one.objective=cross_entropy", "model.estimator.one.scale_pos_weight=9",
+    ],
+)  # fmt: skip
+def test_lightgbms_own_names_and_values_are_known(word: str) -> None:
     build_candidates(compose("train", ChurnSettings, [word]))
 
 
