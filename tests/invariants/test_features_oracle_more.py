@@ -34,7 +34,18 @@ from tests.invariants.facts import (
     midnight,
     rows_of,
 )
-from tests.invariants.test_features_oracle import REACH, age, features, within
+from tests.invariants.test_features_oracle import (
+    REACH,
+    add_months,
+    age,
+    billing_start,
+    features,
+    in_few_subscriptions,
+    payments_of,
+    running_of,
+    terms_of_newest,
+    within,
+)
 
 EXAMPLES = 40
 HERE = ("A", "B")  # the cohort of losses; who left is not in it
@@ -275,6 +286,21 @@ def texts_of(facts: Mapping[str, list[Row]], day: date) -> Row:
     }
 
 
+def billed_payments_of(facts: Mapping[str, list[Row]], day: date) -> Row:
+    """The payments of a company whose terms have a billing period: the last success is judged by it."""
+    out = payments_of(facts["payments"], day)
+    since = out.pop("pay_succeeded_recency_days")
+    paid = known(facts["payments"], "attempted_at", day)
+    terms = [s for s in facts["subscriptions"] if is_visible(s["started_at"], s[DELAY], day)]
+    running = running_of(terms, day)
+    own = terms_of_newest(terms, running) if running else [{"billing_period_months": None}]
+    months = own[-1]["billing_period_months"]
+    if months is None or not any(p["status"] == "succeeded" for p in paid):
+        return out | {"pay_overdue_days": None}
+    begun = max(day - timedelta(days=int(since)), billing_start(own, running))
+    return out | {"pay_overdue_days": max(0, (day - add_months(begun, int(months))).days)}
+
+
 @given(events=rows_of("events", 40))
 @settings(max_examples=EXAMPLES)
 def test_rhythm_is_what_the_calendar_shows(machines, events):
@@ -291,6 +317,13 @@ def test_seats_are_the_people_seen(machines, events):
 @settings(max_examples=EXAMPLES)
 def test_messages_are_what_reading_each_gives(machines, messages):
     check(machines("messages"), messages_of, {"messages": messages})
+
+
+@given(payments=rows_of("payments", 25), subscriptions=rows_of("subscriptions", 12))
+@settings(max_examples=EXAMPLES)
+def test_payments_are_overdue_from_a_period_after_the_last(machines, payments, subscriptions):
+    facts = {"payments": payments, "subscriptions": in_few_subscriptions(subscriptions)}
+    check(machines("payments"), billed_payments_of, facts)
 
 
 @given(responses=rows_of("responses", 25))

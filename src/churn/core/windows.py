@@ -220,6 +220,11 @@ def days_after_expression(day: Any, days: int) -> Any:
     return day + ibis.interval(days=days)
 
 
+def months_after_expression(day: Any, months: Any) -> Any:
+    """Return the Ibis date whole months after an Ibis date, on the same day of the month or its last one."""
+    return (day + months.as_interval("M")).cast("date")
+
+
 def next_anniversary(start: Any, every_months: Any, day: Any) -> tuple[Any, Any]:
     """Return the first anniversary of `start` on or after `day`, and how many anniversaries lie before it.
 
@@ -227,7 +232,7 @@ def next_anniversary(start: Any, every_months: Any, day: Any) -> tuple[Any, Any]
     the month, or its last day (31 January plus one month is 28 or 29 February). The start is none, even if yet to come.
     """
     passed = (day.delta(start, unit="month") / every_months).floor().cast("int64").clip(lower=1)
-    candidate = (start + (passed * every_months).as_interval("M")).cast("date")
+    candidate = months_after_expression(start, passed * every_months)
     is_past = candidate < day
-    following = (start + ((passed + 1) * every_months).as_interval("M")).cast("date")
+    following = months_after_expression(start, (passed + 1) * every_months)
     return ibis.ifelse(is_past, following, candidate), ibis.ifelse(is_past, passed, passed - 1).clip(lower=0)

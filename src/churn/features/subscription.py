@@ -35,6 +35,19 @@ def build_subscription(inputs: FeatureInputs) -> FamilyTable:
     return select_measures(rows, on_date(FAMILY, inputs, _values(rows.columns)))
 
 
+def billing_as_of(inputs: FeatureInputs) -> ir.Table | None:
+    """Return how often each customer pays on each date, by the latest terms: `billing_start` and `billing_months`.
+
+    Grain customer x as-of date, for customers with a subscription running then. None where the company's subscriptions
+    have no billing period.
+    """
+    if TABLE not in inputs.staged or "billing_period_months" not in inputs.staged[TABLE].columns:
+        return None
+    terms = _with_billing_start(terms_as_of(inputs))
+    latest = terms.filter(terms.is_running, terms.recency_rank == 0)
+    return latest.select(*KEY, "billing_start", billing_months=_billing_months(latest))
+
+
 def terms_as_of(inputs: FeatureInputs) -> ir.Table:
     """Return all terms known on each date, ends masked until known, newest first by `recency_rank`."""
     subscriptions = inputs.staged[TABLE]
@@ -74,14 +87,15 @@ def _with_billing_start(terms: ir.Table) -> ir.Table:
     return found.mutate(**{name: found[name].max().over(so_far) for name in carried})
 
 
+def _billing_months(terms: ir.Table) -> Any:
+    return terms.billing_period_months.round().cast("int64").nullif(0)
+
+
 def _values(there: Collection[str]) -> dict[str, Value]:
     """Return what is read off the present terms, as far as the company's columns allow."""
 
-    def months(t: ir.Table) -> Any:
-        return t.billing_period_months.round().cast("int64").nullif(0)
-
     def renewals(t: ir.Table) -> Any:
-        return next_anniversary(t.billing_start, months(t), t.as_of_date)
+        return next_anniversary(t.billing_start, _billing_months(t), t.as_of_date)
 
     values: dict[str, tuple[set[str], Value]] = {
         "sub_tenure_days": (set(), lambda t: days_between(t.first_started, t.as_of_date)),

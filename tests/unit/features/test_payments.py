@@ -118,3 +118,43 @@ def test_without_payments_counts_are_zero_and_recencies_the_longest(engine):
 def test_money_given_back_does_not_reduce_what_was_paid(engine):
     row = one("2024-01-28 | 10 | succeeded", "2024-01-29 | 10 | refunded")
     assert (row["pay_paid_sum_7d"], row["pay_refunded_count_7d"]) == (10.0, 1.0)
+
+
+class TestOverdue:
+    PAID = """
+    payment_id | customer_id | attempted_at     | amount | status
+    P1         | A           | 2023-11-15 10:00 | 9      | succeeded
+    P2         | B           | 2023-12-20 10:00 | 9      | succeeded
+    P3         | B           | 2024-01-21 10:00 | 9      | failed
+    P4         | C           | 2023-12-20 10:00 | 9      | succeeded
+    P5         | D           | 2024-01-20 10:00 | 9      | failed
+    P6         | E           | 2023-12-20 10:00 | 9      | succeeded
+    """
+    TERMS = """
+    subscription_id | customer_id | billing_period_months | started_at | trial_ends_at
+    S1              | A           | 12                    | 2022-11-15 |
+    S2              | B           | 1                     | 2023-01-20 |
+    S3              | C           | 1                     | 2023-12-30 | 2024-01-10
+    S4              | D           | 1                     | 2023-01-20 |
+    S5              | E           |                       | 2023-01-20 |
+    """
+
+    def overdue(self, terms: str = TERMS) -> dict[str, float | None]:
+        staged = {
+            "payments": staged_table("payments", self.PAID),
+            "subscriptions": staged_table("subscriptions", terms),
+        }
+        rows = features_of(staged, ["payments"], DAY, customers="ABCDE")
+        return {name: rows[name, DAY]["pay_overdue_days"] for name in "ABCDE"}
+
+    def test_it_is_counted_from_a_period_after_the_last_success(self, engine):
+        found = self.overdue()
+        assert found["A"] == 0.0, "paid for the year"
+        assert found["B"] == 12.0, "due on 20 January"
+        assert found["C"] == 0.0, "the trial ended on 10 January: the first period runs"
+        assert found["D"] is None, "no success in sight"
+        assert found["E"] is None, "no period known"
+
+    def test_terms_known_later_say_nothing_yet(self, engine):
+        late = self.TERMS.replace("| trial_ends_at", "| known_at").replace("2023-01-20 |", "2023-01-20 | 2024-02-02")
+        assert self.overdue(late.replace("| 2024-01-10", "|"))["B"] is None
