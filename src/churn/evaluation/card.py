@@ -112,7 +112,7 @@ def money_in_words(money: Mapping[str, float], currency: str, capacity: int) -> 
     return (
         f"Contacting {figures['best_list_size']} customers a date is expected to pay. A list of {capacity:,}, ranked "
         f"by expected profit, would have earned {figures['profit_at_capacity']} {currency} a date given who left "
-        f"(expected: {figures['expected_profit_at_capacity']}), if offers are taken as the policy assumes."
+        f"(expected: {figures['expected_profit_at_capacity']}), if all are made an offer, taken as the policy assumes."
     )
 
 

@@ -2,7 +2,8 @@
 
 A contact costs f; whoever stays anyway takes the incentive d; a leaver takes it with probability gamma and is then
 worth v. So contacting a customer who leaves with probability p is worth p * gamma * (v - d) - (1 - p) * d - f, and
-nobody is contacted because a probability passed 0.5.
+nobody is contacted because a probability passed 0.5. On the published list d is zero where the action named makes no
+offer; a model is judged before causes are named, so there everybody is made one, as in the literature.
 
 References
 ----------
@@ -53,7 +54,9 @@ def customer_values(mrr: np.ndarray, money: MoneySettings) -> np.ndarray:
     return np.asarray(mrr, dtype=float) * money.margin * money.lifetime_months
 
 
-def contact_profit(leaves: np.ndarray, value: np.ndarray, money: MoneySettings) -> np.ndarray:
+def contact_profit(
+    leaves: np.ndarray, value: np.ndarray, money: MoneySettings, is_offered: np.ndarray | bool = True
+) -> np.ndarray:
     """Return the profit of contacting each customer, shape (rows,).
 
     Parameters
@@ -62,9 +65,12 @@ def contact_profit(leaves: np.ndarray, value: np.ndarray, money: MoneySettings) 
         Probability of leaving for what is expected before, or the outcome (0 or 1) for what was earned after.
     value
         What keeping the customer earns.
+    is_offered
+        Whether the contact offers the incentive.
     """
-    kept = leaves * money.acceptance * (value - money.incentive)
-    return np.asarray(kept - (1 - leaves) * money.incentive - money.contact_cost)
+    incentive = np.where(is_offered, money.incentive, 0.0)
+    kept = leaves * money.acceptance * (value - incentive)
+    return np.asarray(kept - (1 - leaves) * incentive - money.contact_cost)
 
 
 def profit_list(rows: pd.DataFrame, expected: np.ndarray, capacity: int) -> np.ndarray:

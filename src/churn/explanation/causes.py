@@ -13,6 +13,11 @@ from churn.core.contract import CAUSES
 from churn.features.catalog import Catalog
 
 UNEXPLAINED = "unexplained"
+OFFERS = (
+    "product_quality",
+    "pricing",
+    "competition",
+)  # the actions that offer the policy's incentive: a credit, or a price
 LEAST_SHARE = 0.2  # of what the profile adds: less would send a team after a trifle
 
 

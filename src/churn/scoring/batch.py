@@ -12,7 +12,7 @@ from pandas.api.types import is_float_dtype
 
 from churn.core.settings import PolicySettings
 from churn.evaluation.money import contact_profit, customer_values, monthly_revenue
-from churn.explanation.causes import CAUSE_TEXTS, sum_by_cause, top_cause
+from churn.explanation.causes import CAUSE_TEXTS, OFFERS, sum_by_cause, top_cause
 from churn.explanation.contributions import explain_rows
 from churn.explanation.reasons import choose_reasons, facts_told, tells, write_reasons
 from churn.features.catalog import MRR, plain_name
@@ -70,7 +70,9 @@ def score_rows(
             **bundle.outlook(features, probability),
             "mrr": mrr,
             "mrr_at_risk": probability * mrr,
-            "expected_profit": contact_profit(probability, customer_values(mrr, policy.money), policy.money),
+            "expected_profit": contact_profit(
+                probability, customer_values(mrr, policy.money), policy.money, np.isin(cause, OFFERS)
+            ),
             "cause": cause,
             "reasons_en": write_reasons(chosen, quoted, bundle.typical, "en"),
             "reasons_ja": write_reasons(chosen, quoted, bundle.typical, "ja"),

@@ -59,6 +59,10 @@ class TestContact:
     def test_who_stays_anyway_takes_the_incentive(self) -> None:
         assert contact_profit(np.array([0.0]), np.array([200.0]), MONEY)[0] == pytest.approx(-11)
 
+    def test_a_contact_without_an_offer_costs_no_incentive(self) -> None:
+        worth = contact_profit(np.array([1.0, 0.0]), np.array([200.0, 200.0]), MONEY, np.array([False, False]))
+        assert worth == pytest.approx([0.3 * 200 - 1, -1])
+
     def test_the_threshold_comes_from_money_and_is_far_from_a_half(self) -> None:
         p = np.linspace(0, 1, 100_001)
         pays = p[contact_profit(p, np.full_like(p, 200.0), MONEY) > 0].min()

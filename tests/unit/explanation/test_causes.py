@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from churn.core.contract import CAUSES
-from churn.explanation.causes import CAUSE_TEXTS, sum_by_cause, top_cause
+from churn.explanation.causes import CAUSE_TEXTS, OFFERS, sum_by_cause, top_cause
 from churn.features.catalog import Catalog
 from tests.unit.modeling.toys import make_feature
 
@@ -27,6 +27,7 @@ def test_every_cause_has_words_and_an_action_in_both_languages() -> None:
 def test_a_failed_payment_leads_to_dunning_and_never_to_a_discount() -> None:
     assert "no discount" in CAUSE_TEXTS["payment_failure"].action_en
     assert "割引はしない" in CAUSE_TEXTS["payment_failure"].action_ja
+    assert "payment_failure" not in OFFERS
 
 
 def test_contributions_of_one_cause_are_summed_and_every_cause_is_a_column() -> None:

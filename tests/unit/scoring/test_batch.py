@@ -52,6 +52,16 @@ class TestScores:
         assert first["action_en"] and first["action_ja"]
         assert first["risk_band"] == "high"
 
+    def test_profit_counts_the_incentive_where_the_action_makes_an_offer(self) -> None:
+        scores, money = _scored(), POLICY.money
+        is_offer = scores["cause"].isin(["pricing", "product_quality", "competition"])
+        leaves = scores["churn_probability"]
+        assert 0 < is_offer.sum() < len(scores)
+        assert scores["action_en"].str.contains("offer an annual|credit|match an offer").equals(is_offer)
+        kept = leaves * money.acceptance * scores["mrr"] * money.margin * money.lifetime_months - money.contact_cost
+        taken = (leaves * money.acceptance + 1 - leaves) * money.incentive
+        np.testing.assert_allclose(scores["expected_profit"], kept - taken * is_offer)
+
     def test_name_the_version_they_come_from(self) -> None:
         scores = _scored()
         assert set(scores["model_name"] + "/" + scores["model_version"] + "/" + scores["model_run_id"]) == {
