@@ -57,14 +57,15 @@ def run(settings: ChurnSettings) -> StageResult:
             card = write_card(experiment, measured, verdict, dataset, settings, version, tracker.run_id)
             describe_version(settings, version, card)
             status = apply_gate(settings, version, verdict)
-            card = with_todays_standing(card, f"{status.capitalize()} since it was trained: {verdict.reasons[0]}")
+            found = "; ".join([verdict.headline, *verdict.warnings])
+            card = with_todays_standing(card, f"{status.capitalize()} since it was trained: {found}")
             tracker.text(card, CARD)
             describe_version(settings, version, card)
         tracker.tag(
             **{CHAMPION_TAG: champion or ""},
             model_version=version,
             model_makeup=experiment.bundle.makeup(),
-            verdict=verdict.reasons[0],
+            verdict=verdict.headline,
             verdict_reasons="; ".join(verdict.reasons),
             status=status,
         )
@@ -74,7 +75,7 @@ def run(settings: ChurnSettings) -> StageResult:
     result.as_of_dates = experiment.test_dates
     result.rows_in, result.rows_out = {"matrix": len(matrix)}, {"test": measured.report.rows}
     result.notes = list(verdict.reasons)
-    outcome = f"version {version} {status}: {_ranks(experiment, measured.report)}; {verdict.reasons[0]}"
+    outcome = f"version {version} {status}: {_ranks(experiment, measured.report)}; {found}"
     result.summary = "; ".join([outcome, *few_leavers(measured.report, settings.evaluation)])
     return result
 

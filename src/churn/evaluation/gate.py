@@ -29,10 +29,11 @@ class Check:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the gate says: a headline and every check."""
+    """What the gate says: a headline, every check, and what to beware of all the same."""
 
     headline: str
     checks: tuple[Check, ...]
+    warnings: tuple[str, ...] = ()
 
     @property
     def has_passed(self) -> bool:
@@ -41,8 +42,8 @@ class Verdict:
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """The headline and one sentence per check."""
-        return (self.headline, *(check.reason for check in self.checks))
+        """The headline, one sentence per check, and the warnings."""
+        return (self.headline, *(check.reason for check in self.checks), *self.warnings)
 
     @property
     def failures(self) -> tuple[str, ...]:
@@ -100,13 +101,16 @@ def judge_signal(report: Report, gate: GateSettings) -> Verdict:
 
     For each metric of `gate.signal` the whole interval of the model must lie above chance (0.5, and the share of
     leavers), and the whole interval of the paired difference above zero: a model that knows no more than "has not been
-    here for a while" is not worth the trust a list asks for.
+    here for a while" is not worth the trust a list asks for. A calibration slope out of bounds is a warning here: the
+    order of the list may be good all the same.
     """
     name = next(iter(report.metrics))
     chance = {"auc": 0.5, "average_precision": report.metrics[name]["observed_rate"].value}
     by_chance = [_beats_chance(report.metrics[name][metric], metric, chance[metric]) for metric in gate.signal]
     by_recency = [_beats_recency(report, metric) for metric in gate.signal]
-    return Verdict(_signal_in_words(by_chance, by_recency), (*by_chance, *by_recency))
+    calibrated = _is_calibrated(report, gate)
+    warnings = () if calibrated.has_passed else (f"{calibrated.reason}: trust the order, not the probabilities",)
+    return Verdict(_signal_in_words(by_chance, by_recency), (*by_chance, *by_recency), warnings)
 
 
 def _signal_in_words(by_chance: Sequence[Check], by_recency: Sequence[Check]) -> str:
@@ -129,15 +133,9 @@ def judge_promotion(evidence: Evidence, gate: GateSettings) -> Verdict:
 
 
 def _promotion_checks(evidence: Evidence, gate: GateSettings) -> Iterator[Check]:
-    report = evidence.report
-    yield _beats_recency(report, gate.metric)
+    yield _beats_recency(evidence.report, gate.metric)
     yield _against_champion(evidence, gate)
-    slope = report.metrics[next(iter(report.metrics))]["calibration_slope"]
-    within = gate.min_calibration_slope <= slope.value <= gate.max_calibration_slope
-    yield Check(
-        "calibration", within, f"calibration slope {slope:.2f} is "
-        f"{'within' if within else 'outside'} {gate.min_calibration_slope:g} to {gate.max_calibration_slope:g}",
-    )  # fmt: skip
+    yield _is_calibrated(evidence.report, gate)
     yield _slices_hold(evidence, gate)
     if gate.require_audit:
         found = {"passed": "passed", "failed": "failed", None: "was never made: run 'churn audit' first"}
@@ -145,6 +143,15 @@ def _promotion_checks(evidence: Evidence, gate: GateSettings) -> Iterator[Check]
     if gate.require_clean_git:
         state = {True: "committed code", False: "code that was not committed", None: "code outside version control"}
         yield Check("clean git", evidence.is_clean is True, f"it was trained from {state[evidence.is_clean]}")
+
+
+def _is_calibrated(report: Report, gate: GateSettings) -> Check:
+    slope = report.metrics[next(iter(report.metrics))]["calibration_slope"]
+    within = gate.min_calibration_slope <= slope.value <= gate.max_calibration_slope
+    return Check(
+        "calibration", within, f"calibration slope {slope:.2f} is "
+        f"{'within' if within else 'outside'} {gate.min_calibration_slope:g} to {gate.max_calibration_slope:g}",
+    )  # fmt: skip
 
 
 def _against_champion(evidence: Evidence, gate: GateSettings) -> Check:

@@ -69,6 +69,14 @@ def test_a_gain_without_an_interval_does_not_pass() -> None:
     assert not judge_signal(_report(Estimate(0.05, float("nan"), float("nan"))), GATE).has_passed
 
 
+def test_a_slope_out_of_bounds_is_a_warning_where_a_model_is_only_asked_for_a_signal() -> None:
+    verdict = judge_signal(_report(own={"calibration_slope": Estimate(0.3, 0.2, 0.4)}), GATE)
+    warning = "calibration slope 0.30 [0.20, 0.40] is outside 0.5 to 2: trust the order, not the probabilities"
+    assert verdict.has_passed
+    assert verdict.warnings == verdict.reasons[-1:] == (warning,)
+    assert judge_signal(_report(), GATE).warnings == ()
+
+
 def test_without_a_recency_rule_beside_it_does_not_pass() -> None:
     alone = Report(_report().metrics, {}, 100, 10)
     assert "no recency rule stands beside this model" in judge_signal(alone, GATE).failures
