@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
 
 from churn.integrations.exports import print_table
 from churn.integrations.layers import source_folder
@@ -12,30 +11,26 @@ from churn.integrations.publication import read_published
 from churn.integrations.results import StageResult
 from churn.scoring.selection import Selection, select_rows
 from churn.simulation.settings import SimulateSettings
-from pipelines import explain, features, score, simulate, train, validate
-from pipelines.stages import main_of
+from pipelines.stages import main_of, run_stage
 
 log = logging.getLogger(__name__)
+STAGES = ("simulate", "validate", "features", "train", "explain", "score")
 SHOWN = 5
 
 
 def run(settings: SimulateSettings) -> StageResult:
     """Run every stage in this process, with one line of progress each, and show the top of the list."""
     result = StageResult()
-    stages: list[tuple[str, Callable[[SimulateSettings], StageResult]]] = [
-        ("simulate", simulate.run), ("validate", validate.run), ("features", features.run), ("train", train.run),
-        ("explain", explain.run), ("score", score.run),
-    ]  # fmt: skip
     done: dict[str, StageResult] = {}
-    for number, (name, stage) in enumerate(stages, start=1):
-        log.info("[%d/%d] %s ...", number, len(stages), name)
+    for number, name in enumerate(STAGES, start=1):
+        log.info("[%d/%d] %s ...", number, len(STAGES), name)
         began = time.perf_counter()
-        done[name] = stage(settings)
+        done[name] = run_stage(name, settings)
         result.durations[name] = round(time.perf_counter() - began, 2)
-        log.info("[%d/%d] %s: %s (%.1f s)", number, len(stages), name, done[name].summary, result.durations[name])
+        log.info("[%d/%d] %s: %s (%.1f s)", number, len(STAGES), name, done[name].summary, result.durations[name])
     _show(settings, done)
-    result.run_id, result.as_of_dates = done["score"].run_id, done["score"].as_of_dates
-    result.rows_out, result.metrics = done["score"].rows_out, done["train"].metrics
+    result.as_of_dates, result.rows_out = done["score"].as_of_dates, done["score"].rows_out
+    result.metrics = done["train"].metrics
     result.artifacts = {name: path for stage in done.values() for name, path in stage.artifacts.items()}
     result.summary = f"six stages in {sum(result.durations.values()):.0f} s"
     return result

@@ -19,7 +19,7 @@ from churn.integrations.locks import WRITE_LOCK, hold_lock
 from churn.integrations.results import StageResult
 from churn.integrations.tracking import stage_run
 from churn.integrations.workplace import layer_engine
-from pipelines.stages import main_of
+from pipelines.stages import main_of, run_stage
 
 PATIENCE_SECONDS = 3600.0  # of a training run that finds another one building what it needs
 
@@ -66,7 +66,7 @@ def ensure_dataset(settings: ChurnSettings) -> Layer:
         log.info("features: no data set for these settings yet; building it, or waiting for the run that does")
         with hold_lock(source_folder(settings, "datasets") / WRITE_LOCK, wait_seconds=PATIENCE_SECONDS):
             if find_dataset(settings, read_staged(settings)) is None:
-                run(settings)
+                run_stage("features", settings)
         found = find_dataset(settings, read_staged(settings))
     if found is None:
         raise RuntimeError("the data set that was just written is not there")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from churn.core.settings import ChurnSettings
 from churn.core.tuning import TuneSettings
 from churn.integrations.interrupts import interruptible
 from churn.integrations.results import StageResult
+from churn.integrations.tracking import describe_run
 from churn.simulation.settings import SimulateSettings
 from pipelines.entry import stage_main
 
@@ -22,11 +24,13 @@ def main_of(stage: str) -> Callable[[Sequence[str] | None], int]:
 
     A mistake in the settings is said within a second or two; scikit-learn, LightGBM and MLflow take five more to load.
     """
+    return stage_main(stage, SETTINGS.get(stage, ChurnSettings), partial(run_stage, stage))
 
-    def run(settings: ChurnSettings) -> StageResult:
-        with interruptible():
-            module = importlib.import_module(f"pipelines.{stage}")
-        result: StageResult = module.run(settings)
-        return result
 
-    return stage_main(stage, SETTINGS.get(stage, ChurnSettings), run)
+def run_stage(stage: str, settings: ChurnSettings) -> StageResult:
+    """Run a stage; the line it ends with is then also the description of its MLflow run."""
+    with interruptible():
+        module = importlib.import_module(f"pipelines.{stage}")
+    result: StageResult = module.run(settings)
+    describe_run(settings, result)
+    return result

@@ -85,6 +85,19 @@ class TestTracking:
         config = json.loads(mlflow.artifacts.load_text(f"runs:/{run.info.run_id}/config.json"))
         assert config["source"]["name"] == "demo"
 
+    @pytest.mark.parametrize("stage", TRACKED)
+    def test_every_run_is_described_by_its_last_line(self, stage: str, demo: Demo, runs: dict[str, Run]) -> None:
+        assert runs[stage].data.tags["mlflow.note.content"] == results(demo, stage)["summary"]
+        assert all(runs[stage].data.tags.values())
+
+    def test_experiment_and_model_are_described_and_no_language_model(
+        self, settings: ChurnSettings, client: MlflowClient
+    ) -> None:
+        tags = client.get_experiment_by_name(settings.tracking.experiment).tags
+        assert tags["mlflow.experimentKind"] == "custom_model_development"
+        assert "`demo`" in tags["mlflow.note.content"]
+        assert "`champion`" in client.get_registered_model("churn-demo").description
+
     def test_runs_build_on_each_other_from_the_list_back_to_the_raw_tables(self, runs: dict[str, Run]) -> None:
         chain = {stage: run.data.tags.get("builds_on") for stage, run in runs.items()}
         assert chain == {

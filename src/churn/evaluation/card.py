@@ -49,13 +49,16 @@ def cohort_in_words(cohort: CohortSettings) -> str:
     --------
     >>> cohort_in_words(CohortSettings(active="subscription", min_tenure_days=14))
     'customers with a running subscription, for at least 14 days, who have not asked to cancel'
+    >>> cohort_in_words(CohortSettings(active="subscription", min_tenure_days=0))
+    'customers with a running subscription, who have not asked to cancel'
     """
     kinds = f" ({', '.join(cohort.qualifying_events)})" if cohort.qualifying_events else ""
     active = {
         "subscription": "customers with a running subscription",
         "events": f"customers with an event{kinds} in the last {cohort.active_days} days",
     }[cohort.active]
-    return f"{active}, for at least {cohort.min_tenure_days} days, who have not asked to cancel"
+    tenure = f", for at least {cohort.min_tenure_days} days" if cohort.min_tenure_days else ""
+    return f"{active}{tenure}, who have not asked to cancel"
 
 
 def label_in_words(label: LabelSettings, windows: WindowSettings) -> str:

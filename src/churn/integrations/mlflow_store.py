@@ -34,6 +34,13 @@ UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES
 UNWRITABLE_TEXTS = ("disk is full", "No space left", "readonly database", "unable to open database file")
 ADDRESS = "MLFLOW_TRACKING_URI"
 LOCAL = "sqlite:"
+NOTE_TAG = "mlflow.note.content"  # what MLflow shows as the description
+KIND_TAG = "mlflow.experimentKind"  # without it MLflow opens an experiment among the pages for language models
+ABOUT = (
+    "Every stage that ran on `{name}`, one run each; its description is the line it ended with. Models: search for "
+    "`tags.stage = 'train'`, show the columns `auc` and `average_precision`, and sort by one. Figures of the baselines "
+    "begin with their names; `_low` and `_high` end an interval."
+)
 
 
 def connect(settings: ChurnSettings) -> tuple[MlflowClient, str]:
@@ -95,7 +102,8 @@ def _experiment(client: MlflowClient, settings: ChurnSettings) -> str:
         return str(found.experiment_id)
     is_local = tracking.uri.startswith(LOCAL)
     location = tracking.artifacts.resolve().as_uri() if is_local else None
-    return str(client.create_experiment(tracking.experiment, artifact_location=location))
+    tags = {KIND_TAG: "custom_model_development", NOTE_TAG: ABOUT.format(name=settings.source.name)}
+    return str(client.create_experiment(tracking.experiment, artifact_location=location, tags=tags))
 
 
 @contextmanager

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 CHAMPION, CHALLENGER = "champion", "challenger"
 CHECKSUM_TAG = "bundle.sha256"
 GATE_TAG = "gate"
+ABOUT = (
+    "`{name}`, one version per training run. `champion` is the one that `churn score` uses; a version's description is "
+    "its model card, its tags say what the gate found."
+)
 DESCRIPTION_LIMIT = 5000  # characters that the registry keeps
 
 
@@ -91,7 +95,7 @@ def _ensure_name(client: MlflowClient, name: str) -> None:
     from mlflow.exceptions import MlflowException
 
     try:
-        client.create_registered_model(name)
+        client.create_registered_model(name, description=ABOUT.format(name=name))
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise

@@ -30,8 +30,8 @@ class Tracker:
         self.settings = settings
 
     def tag(self, **tags: object) -> None:
-        """Set tags on the run."""
-        self._send("set_tags", {key: str(value) for key, value in tags.items()})
+        """Set tags on the run; one without a value is left out."""
+        self._send("set_tags", {key: str(value) for key, value in tags.items() if value != ""})
 
     def metrics(self, values: Mapping[str, float]) -> None:
         """Log metrics; values that are not there (None) are left out.

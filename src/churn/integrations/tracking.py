@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 
 from churn.core.errors import ChurnError, DependencyDown
 from churn.core.settings import ChurnSettings
-from churn.integrations.mlflow_store import connect, store_errors
+from churn.integrations.mlflow_store import NOTE_TAG, connect, store_errors
 from churn.integrations.outbox import keep_unsent, send_kept
 from churn.integrations.provenance import describe_settings, origin_tags, run_name, to_params
 from churn.integrations.results import StageResult
@@ -83,14 +83,22 @@ def child_run(parent: Tracker, name: str, **tags: object) -> Iterator[Tracker]:
         mlflow.end_run("FINISHED")
 
 
+def describe_run(settings: ChurnSettings, result: StageResult) -> None:
+    """Make the one line of a finished stage its run's description; where MLflow does not answer it goes without."""
+    if result.run_id and not result.unsent:
+        with suppress(ChurnError), store_errors(settings.tracking):
+            connect(settings)[0].set_tag(result.run_id, NOTE_TAG, result.summary)
+
+
 def _end_failed(tracker: Tracker, error: BaseException) -> None:
     """End a run with what went wrong; that matters more than a store that cannot be told of it."""
     import mlflow
 
     is_stopped = isinstance(error, KeyboardInterrupt)
     code = STOPPED if is_stopped else error.code if isinstance(error, ChurnError) else type(error).__name__
+    message = _without_examples(error)[:MESSAGE_LIMIT] or type(error).__name__
     with suppress(ChurnError):
-        tracker.tag(**{"failure.code": code, "failure.message": _without_examples(error)[:MESSAGE_LIMIT]})
+        tracker.tag(**{"failure.code": code, "failure.message": message, NOTE_TAG: message})
     with suppress(ChurnError), store_errors(tracker.settings.tracking):
         mlflow.end_run("KILLED" if is_stopped else "FAILED")
 
