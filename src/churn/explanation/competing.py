@@ -14,26 +14,26 @@ from churn.modeling.hazard import log_odds_of
 def explain_causes(model: CompetingCauses, encoded: np.ndarray) -> tuple[np.ndarray, float]:
     """Return contributions (rows, inputs) and the base; their sum is the model's `decision_function`.
 
-    Exact tree SHAP gives contributions to each cause's log-hazard. They are carried to the log-odds by its gradient,
-    averaged along the straight line from the base to the row: a cause counts for as much as it has of the whole hazard.
+    Exact tree SHAP gives contributions to what each ensemble adds to log-hazards. They are carried to the log-odds by
+    its gradient, averaged along the straight line from the base to the row: a cause counts for as much as it has of the
+    whole hazard, and what is common to causes for as much as they have together.
 
     References
     ----------
     Sundararajan, Taly, Yan 2017 (integrated gradients); Chen, Lundberg, Lee 2022 (Shapley values through a series of
     models).
     """
-    margins = model.margins(encoded)
-    if not model.boosters_:
-        return np.zeros(encoded.shape), float(log_odds_of(np.exp(model.start_)))
+    grown, loadings = model.grown(encoded), model.loadings_
     parts = [
-        explain_trees(booster, encoded[:, columns], margins[:, cause] - model.start_)
-        for cause, (booster, columns) in enumerate(zip(model.boosters_, model.groups_.values(), strict=True))
+        explain_trees(booster, encoded[:, columns], grown[:, ensemble])
+        for ensemble, (booster, columns) in enumerate(zip(model.boosters_, model.columns_, strict=True))
     ]
-    base = model.start_ + np.array([start for _, start in parts])
-    weights = mean_gradient(base, margins - base, _gradient)
+    base = model.start_ + loadings @ np.array([start for _, start in parts])
+    margins = model.start_ + grown @ loadings.T
+    weights = mean_gradient(base, margins - base, _gradient) @ loadings
     summed = np.zeros(encoded.shape)
-    for cause, ((values, _), columns) in enumerate(zip(parts, model.groups_.values(), strict=True)):
-        summed[:, columns] += weights[:, [cause]] * values
+    for ensemble, ((values, _), columns) in enumerate(zip(parts, model.columns_, strict=True)):
+        summed[:, columns] += weights[:, [ensemble]] * values
     start = float(log_odds_of(np.exp(base).sum()))
     missing = log_odds_of(np.exp(margins).sum(axis=1)) - start - summed.sum(axis=1)
     return share_out(summed, missing), start

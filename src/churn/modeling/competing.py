@@ -2,20 +2,23 @@
 
 Whoever leaves does so for whatever comes first, so the hazards of causes add. A single ensemble of trees has to learn
 that from interactions of everything with everything; here it is built in: the trees of a cause see what speaks of it
-and what all causes share (contract, stage, attributes), and nothing else. Outcomes seldom say why somebody left. Each
-round shares every leaver out to the causes by their hazards of the moment, and each cause takes a step towards its part
-(generalised expectation-maximisation by boosting). What a label does tell counts: who did not leave by will belongs to
+and what all causes share (contract, stage, attributes), and nothing else. A contract that runs on keeps whoever would
+leave for whatever reason: what all share scales the hazards of all causes by will together, by trees that learn from
+every leaver (proportional hazards). Outcomes seldom say why somebody left. Each round shares every leaver out to the
+causes by their hazards of the moment, and each cause takes a step towards its part (generalised
+expectation-maximisation by boosting). What a label does tell counts: who did not leave by will belongs to
 the failed payments alone, who did to all other causes, and whoever named one belongs mostly to that.
 
 References
 ----------
-Prentice et al. 1978, The analysis of failure times in the presence of competing risks; Craiu and Duchesne 2004
-(competing risks with unknown causes, by expectation-maximisation); Friedman 2001 (boosting).
+Cox 1972 (proportional hazards); Prentice et al. 1978, The analysis of failure times in the presence of competing
+risks; Craiu and Duchesne 2004 (competing risks with unknown causes, by expectation-maximisation); Friedman 2001
+(boosting).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,7 +27,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from churn.features.catalog import Catalog
 from churn.modeling.calibration import sigmoid
 from churn.modeling.hazard import EDGE, log_odds_of
-from churn.modeling.kinds import SHARED, chances_by_kind
+from churn.modeling.kinds import OF_INVOLUNTARY, SHARED, chances_by_kind
 
 LOOK_EVERY = 10  # rounds between looks at the watched rows
 LEAST_MARGIN, MOST_MARGIN = -20.0, 3.0  # of a cause's log-hazard
@@ -52,7 +55,10 @@ def group_by_cause(catalog: Catalog, outputs: int) -> dict[str, list[int]]:
 
 
 class CompetingCauses(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
-    """Sum of hazards, one per cause, each an ensemble of LightGBM's trees; a cause whose inputs never vary has none.
+    """Sum of hazards, one per cause, each of LightGBM's trees; a cause whose inputs never vary has none.
+
+    The log-hazard of a cause is what its own ensemble says, and if it is one by will and not alone, what the common one
+    says of what all share.
 
     Parameters
     ----------
@@ -90,6 +96,8 @@ class CompetingCauses(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             As LightGBM's own `fit` takes it: `eval_X`, `eval_y` and `eval_sample_weight`, later rows whose log loss
             decides when growing stops, and `callbacks`, whose `stopping_rounds` says after how long.
         """
+        from lightgbm import Booster
+
         inputs = np.asarray(inputs, dtype=np.float32)
         kinds = np.asarray(kinds, dtype=int)
         weight = np.ones(len(kinds)) if sample_weight is None else np.asarray(sample_weight, dtype=float)
@@ -97,15 +105,18 @@ class CompetingCauses(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.classes_ = np.array([0, 1])
         binned = {cause: self._bin(inputs, [int(n) for n in columns]) for cause, columns in groups.items()}
         self.groups_ = {cause: columns for cause, (_, _, columns) in binned.items() if columns}
+        grown = [*self.groups_, *_common(self.groups_)]
+        self.columns_ = [self.groups_[name] for name in grown]
+        self.loadings_ = _loadings(list(self.groups_), len(grown))
         rate = float(np.average(kinds > 0, weights=weight))
         self.start_ = float(np.log(-np.log1p(-rate) / max(len(self.groups_), 1)))
-        growing = [self._begin(own, rows) for own, rows, columns in binned.values() if columns]
+        growing = [Booster(*binned[name][:2]) for name in grown]
         told = chances_by_kind(kinds, list(self.groups_))
-        shares = _Shares(told, weight, np.full((len(growing), len(inputs)), self.start_))
+        shares = _Shares(told, weight, self.loadings_, self.start_)
         watch = _Watch(self, **watching) if "eval_X" in watching else None
         for number in range(1, self.trees.n_estimators + 1):
-            for cause, booster in enumerate(growing):
-                booster.update(fobj=shares.objective(cause))
+            for ensemble, booster in enumerate(growing):
+                booster.update(fobj=shares.objective(ensemble))
             if watch is not None and number % LOOK_EVERY == 0 and watch.is_enough(growing, number):
                 break
         self.best_iteration_ = number if watch is None else watch.best
@@ -125,16 +136,14 @@ class CompetingCauses(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         varies = any(rows.feature_num_bin(n) > 1 for n in range(len(columns)))
         return own, rows, columns if varies else []
 
-    def _begin(self, own: dict[str, Any], rows: Any) -> Any:
-        from lightgbm import Booster
-
-        return Booster(own, rows.set_init_score(np.full(rows.num_data(), self.start_)))
+    def grown(self, inputs: np.ndarray) -> np.ndarray:
+        """Return what every ensemble says, the causes' own and the common one, shape (rows, ensembles)."""
+        said = [b.predict(inputs[:, own], raw_score=True) for b, own in zip(self.boosters_, self.columns_, strict=True)]
+        return np.column_stack(said) if said else np.zeros((len(inputs), 0))
 
     def margins(self, inputs: np.ndarray) -> np.ndarray:
-        """Return the log-hazard of every cause, shape (rows, causes)."""
-        own = zip(self.boosters_, self.groups_.values(), strict=True)
-        grown = [booster.predict(inputs[:, columns], raw_score=True) for booster, columns in own]
-        return self.start_ + np.column_stack(grown or [np.zeros(len(inputs))])
+        """Return the log-hazard of every cause, shape (rows, causes); of one nobody knows where nothing varies."""
+        return np.asarray(self.start_ + self.grown(inputs) @ self.loadings_.T)
 
     def decision_function(self, inputs: np.ndarray) -> np.ndarray:
         """Return the log-odds of leaving, shape (rows,)."""
@@ -146,32 +155,56 @@ class CompetingCauses(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return np.column_stack([1 - leaves, leaves])
 
 
+def _common(causes: Collection[str]) -> list[str]:
+    """Return whose inputs the common ensemble sees: what all share, where it varies and causes by will are several."""
+    by_will = [cause for cause in causes if cause != OF_INVOLUNTARY]
+    return [SHARED[0]] if SHARED[0] in causes and len(by_will) > 1 else []
+
+
+def _loadings(causes: Sequence[str], ensembles: int) -> np.ndarray:
+    """Return which ensembles add to the log-hazard of which cause, 0 or 1, shape (causes, ensembles).
+
+    Without any cause there is one hazard, and nothing adds to it.
+    """
+    own = np.eye(max(len(causes), 1), len(causes))
+    by_will = np.array([[float(cause != OF_INVOLUNTARY)] for cause in causes])
+    return np.hstack([own, by_will]) if ensembles > len(causes) else own
+
+
 class _Shares:
-    """The hazards while they grow: what each cause is to learn next.
+    """The hazards while they grow: what each ensemble is to learn next.
 
     With hazards h of sum H, a row's loss is H if it stayed and -log((1 - exp(-H)) E / H) if it left, where E is the sum
     of the hazards times the chances that a leaver of each cause is of this kind (all 1: -log(1 - exp(-H))). For the
     curvature by the log of h stands h itself, as if the leaver's cause were known (a bound, as in EM).
     """
 
-    def __init__(self, told: Sequence[tuple[np.ndarray, np.ndarray]], weight: np.ndarray, margins: np.ndarray) -> None:
+    def __init__(
+        self, told: Sequence[tuple[np.ndarray, np.ndarray]], weight: np.ndarray, loadings: np.ndarray, start: float
+    ) -> None:
         self.told = told
         self.weight = weight
-        self.hazards = np.exp(margins)
+        self.loadings = loadings
+        self.grown = np.zeros((loadings.shape[1], len(weight)))
+        self.margins = np.full((len(loadings), len(weight)), start)
+        self.hazards = np.exp(self.margins)
 
-    def objective(self, cause: int) -> Any:
-        """Return LightGBM's custom objective of one cause."""
+    def objective(self, ensemble: int) -> Any:
+        """Return LightGBM's custom objective of one ensemble."""
+        moved = np.flatnonzero(self.loadings[:, ensemble])
 
-        def slope_and_curvature(margin: np.ndarray, _: Any) -> tuple[np.ndarray, np.ndarray]:
-            self.hazards[cause] = np.exp(np.clip(margin, LEAST_MARGIN, MOST_MARGIN))
-            pull = np.ones(len(margin))
+        def slope_and_curvature(said: np.ndarray, _: Any) -> tuple[np.ndarray, np.ndarray]:
+            self.margins[moved] += said - self.grown[ensemble]
+            self.grown[ensemble] = said
+            self.hazards[moved] = np.exp(np.clip(self.margins[moved], LEAST_MARGIN, MOST_MARGIN))
+            pull = np.ones((len(moved), len(said)))
             for rows, chances in self.told:
                 hazards = self.hazards[:, rows]
                 total = np.maximum(hazards.sum(axis=0), EDGE)
                 likely = np.maximum((hazards * chances[:, None]).sum(axis=0), EDGE)
-                pull[rows] = 1 / total - 1 / np.expm1(total) - chances[cause] / likely
-            own = self.weight * self.hazards[cause]
-            return own * pull, own
+                pull[:, rows] = 1 / total - 1 / np.expm1(total) - chances[moved, None] / likely
+            own = self.weight * self.hazards[moved]
+            return (own * pull).sum(axis=0), own.sum(axis=0)
 
         return slope_and_curvature
 
@@ -182,18 +215,19 @@ class _Watch:
     def __init__(self, model: CompetingCauses, **watching: Any) -> None:
         rows, outcome = np.asarray(watching["eval_X"], dtype=np.float32), np.asarray(watching["eval_y"]) > 0
         (weight,) = watching.get("eval_sample_weight") or [None]
-        self.parts = [rows[:, columns] for columns in model.groups_.values()]
-        self.margins = np.full((len(self.parts), len(rows)), model.start_)
+        self.parts = [rows[:, columns] for columns in model.columns_]
+        self.grown = np.zeros((len(self.parts), len(rows)))
+        self.loadings, self.start = model.loadings_, model.start_
         self.left, self.weight = outcome, weight
         self.patience = min(callback.stopping_rounds for callback in watching["callbacks"])
         self.best, self.least = 0, np.inf
 
     def is_enough(self, growing: Sequence[Any], number: int) -> bool:
         """Return whether the log loss has not improved for as many rounds as patience allows."""
-        for cause, (booster, rows) in enumerate(zip(growing, self.parts, strict=True)):
+        for ensemble, (booster, rows) in enumerate(zip(growing, self.parts, strict=True)):
             since = {"start_iteration": number - LOOK_EVERY, "num_iteration": LOOK_EVERY}
-            self.margins[cause] += booster.predict(rows, raw_score=True, **since)
-        total = np.maximum(np.exp(self.margins).sum(axis=0), EDGE)
+            self.grown[ensemble] += booster.predict(rows, raw_score=True, **since)
+        total = np.maximum(np.exp(self.start + self.loadings @ self.grown).sum(axis=0), EDGE)
         loss = float(np.average(np.where(self.left, -np.log(-np.expm1(-total)), total), weights=self.weight))
         if loss < self.least:
             self.best, self.least = number, loss

@@ -154,6 +154,36 @@ def test_what_leavers_named_makes_the_ranking_better_where_causes_share_inputs()
     assert np.mean(gains) > 0
 
 
+def _with_contracts(rows: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """`_company`, but the third input, a contract that runs on, holds back whoever would leave for either cause."""
+    inputs, _, hazards, _ = _company(rows, seed)
+    chance = 1 - np.exp(-(hazards * np.exp(1.5 * inputs[:, [2]])).sum(axis=1))
+    return inputs, (np.random.default_rng(seed).random(rows) < chance).astype(int), chance
+
+
+def test_what_all_share_scales_every_cause_by_will_alike() -> None:
+    inputs, churned, _ = _with_contracts(20_000, seed=0)
+    groups = {"pricing": [0], "poor_support": [1], "journey_stage": [2]}
+    model = CompetingCauses(_trees(60), groups).fit(inputs, churned)
+    contracts = np.zeros((2, 3), dtype=np.float32)
+    contracts[:, 2] = (-1, 1)
+    held_back, let_go = model.margins(contracts)[:, :2]
+    assert (let_go - held_back).tolist() == pytest.approx([3.0, 3.0], abs=0.5)
+
+
+def test_what_holds_back_the_will_to_leave_does_not_hold_back_a_failed_payment() -> None:
+    inputs, churned, _ = _with_contracts(3_000, seed=0)
+    kinds = np.where(np.arange(len(churned)) % 2, BY_WILL, INVOLUNTARY) * churned
+    groups = {"payment_failure": [1], "pricing": [0], "journey_stage": [2]}
+    model = CompetingCauses(_trees(40), groups).fit(inputs, kinds)
+    contracts = np.zeros((2, 3), dtype=np.float32)
+    contracts[:, 2] = (-1, 1)
+    unpaid, priced, _ = (model.margins(contracts)[1] - model.margins(contracts)[0]).tolist()
+    assert unpaid == 0 < priced
+    values, base = explain_causes(model, inputs)
+    np.testing.assert_allclose(values.sum(axis=1) + base, model.decision_function(inputs), atol=1e-6)
+
+
 @pytest.mark.parametrize("groups", [GROUPS, {"pricing": [0, 2], "payment_failure": [1, 2]}])
 def test_kinds_count_for_nothing_without_their_cause_or_with_few_of_them(groups: dict[str, list[int]]) -> None:
     inputs, churned, _, _ = _company(2_000)
