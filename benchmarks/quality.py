@@ -85,8 +85,8 @@ def oulad_temporal(work: Path) -> list[Row]:
 
 def simulated(work: Path, customers: int = CUSTOMERS) -> list[Row]:
     """Return those on the simulated company: how much of what can be known the model knows."""
-    metrics = oracle.run(customers, work)
-    task = f"simulated, {customers:,} customers"
+    metrics = oracle.mean_of(oracle.run(customers, work))
+    task = f"simulated, {customers:,} customers, mean of two dates"
     ratio = metrics["mean_probability"] / metrics["mean_true_probability"]
     return [
         (task, "captured share of the oracle's AUC", metrics["expected_captured_auc_share"], "", ">= 0.97"),
