@@ -41,7 +41,13 @@ DECIDES = ("model", "split", "sample", "calibration", "evaluation", "windows")
 
 
 def run(settings: TuneSettings) -> StageResult:
-    """Try parameters until as many trials are settled as wanted, and compare the best with the model's own."""
+    """Try parameters until as many trials are settled as wanted, and compare the best with the model's own.
+
+    Raises
+    ------
+    ConfigRefused
+        When the split keeps no dates untouched, or the space does not fit the model.
+    """
     result, tuning = StageResult(), settings.tuning
     if settings.split.kind == "by_customer":
         raise ConfigRefused(["split: a search needs dates to keep untouched; every customer is a test of by_customer"])

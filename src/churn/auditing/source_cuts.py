@@ -117,6 +117,11 @@ def keep_results(engine: Engine, source: SourceSettings, tables: Iterable[str], 
     """Keep what SELECTs yield, of rows whose key is theirs alone: of repeated ones nobody can say which is which.
 
     Rows without a key are told by all they say but their numbers, and these are summed.
+
+    Raises
+    ------
+    DataRefused
+        When a SELECT cannot be run.
     """
     for table in tables:
         select = source.tables[table].strip().rstrip(";")

@@ -40,18 +40,18 @@ def measured_rows(predictions: pd.DataFrame) -> pd.DataFrame:
 
 
 def probabilities_of(predictions: pd.DataFrame) -> dict[str, np.ndarray]:
-    """Return probabilities by model, the one to judge first."""
+    """Return probabilities by model, the one to judge first, shape (rows,) each."""
     names = [name for name in predictions.columns if name.endswith(SUFFIX)]
     return {name.removesuffix(SUFFIX): predictions[name].to_numpy(dtype=float) for name in names}
 
 
 def judged_probability(predictions: pd.DataFrame) -> np.ndarray:
-    """Return the probabilities of the model that the run is about."""
+    """Return the probabilities of the model that the run is about, shape (rows,)."""
     return next(iter(probabilities_of(predictions).values()))
 
 
 def prices_of(predictions: pd.DataFrame) -> np.ndarray | None:
-    """Return what each customer pays a month, None where no price is known."""
+    """Return what each customer pays a month, shape (rows,); None where no price is known."""
     mrr = predictions["mrr"].to_numpy(dtype=float)
     return mrr if np.isfinite(mrr).any() else None
 

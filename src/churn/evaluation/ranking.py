@@ -83,7 +83,7 @@ def list_metrics(
 
 
 def share_of(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
-    """Return part by whole; not a number where the whole is nothing."""
+    """Return part by whole, shape as given; not a number where the whole is nothing."""
     return np.asarray(np.divide(part, whole, out=np.full(np.shape(whole), np.nan), where=whole > 0))
 
 

@@ -86,7 +86,7 @@ def count_leavers(rows: pd.DataFrame) -> int:
 
 
 def freed_of_noise(draws: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Return the metrics of a model's resamples with the calibration error freed of chance."""
+    """Return the metrics of a model's resamples, shape (draws,) each, with the calibration error freed of chance."""
     others = {name: values for name, values in draws.items() if name != NOISE}
     return {**others, "calibration_error": without_noise(draws["calibration_error"], draws[NOISE])}
 

@@ -24,7 +24,7 @@ KEY = ["attribute", "value", "is_protected", "rows", "customers", "positives"]
 def slice_labels(
     rows: pd.DataFrame, beside: pd.DataFrame, catalog: Catalog, settings: SliceSettings
 ) -> dict[str, np.ndarray]:
-    """Return for each attribute the slice every row belongs to, as text.
+    """Return for each attribute the slice every row belongs to, as text, shape (rows,) each.
 
     Parameters
     ----------

@@ -33,6 +33,9 @@ def mean_gradient(base: np.ndarray, path: np.ndarray, gradient: Callable[[np.nda
 
 
 def share_out(values: np.ndarray, rest: np.ndarray) -> np.ndarray:
-    """Return values with a rest added to each row, shared by absolute weight (evenly where all are zero)."""
+    """Return values with a rest added to each row, shared by absolute weight (evenly where all are zero).
+
+    Shapes: values (..., parts), rest (...).
+    """
     size = np.abs(values) + np.finfo(float).tiny
     return np.asarray(values + size / size.sum(axis=-1, keepdims=True) * rest[..., None])

@@ -122,6 +122,11 @@ def parse_name(name: str) -> dict[str, str | None]:
     --------
     >>> parse_name("eng_active_days_count_30d")
     {'source': 'eng', 'measure': 'active_days', 'aggregate': 'count', 'days': '30'}
+
+    Raises
+    ------
+    ValueError
+        When the name is not of that form.
     """
     match = NAME.match(name)
     if match is None:

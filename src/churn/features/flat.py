@@ -18,7 +18,7 @@ def describe_flat(source: SourceSettings, flat: ir.Table) -> Catalog:
 
 
 def flat_labels(flat: ir.Table) -> ir.Table:
-    """Return the labels of a flat table; a missing `churned` is an outcome not known yet."""
+    """Return the labels of a flat table, a row for each of its own; a missing `churned` is an outcome not known yet."""
     churned = flat.churned == 1 if "churned" in flat.columns else ibis.null("boolean")
     return flat.select(
         *KEY,

@@ -96,6 +96,11 @@ def build_features(inputs: FeatureInputs) -> FeatureTable:
 
     Families for which the company lacks a table or column are switched off and named. The same function serves training
     and scoring.
+
+    Raises
+    ------
+    DataRefused
+        When no family is left.
     """
     own, over_others = _build_families(inputs)
     built = {**own.features, **{name: family.features for name, family in over_others.items()}}

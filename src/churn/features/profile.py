@@ -36,7 +36,13 @@ def build_profile(inputs: FeatureInputs) -> FamilyTable:
 
 
 def attribute_columns(names: Sequence[str]) -> dict[str, str]:
-    """Return the column of each attribute; one without Latin letters is named by its place in the source file."""
+    """Return the column of each attribute; one without Latin letters is named by its place in the source file.
+
+    Raises
+    ------
+    ConfigRefused
+        When two become one column name.
+    """
     slugs = [re.sub(r"[^a-z0-9]+", "_", name.casefold()).strip("_") or f"attribute{i}" for i, name in enumerate(names)]
     clashes = sorted({name for name, slug in zip(names, slugs, strict=True) if slugs.count(slug) > 1})
     if clashes:
@@ -47,7 +53,10 @@ def attribute_columns(names: Sequence[str]) -> dict[str, str]:
 
 
 def customers_as_of(customers: ir.Table, snapshots: ir.Table) -> ir.Table:
-    """Return each snapshot with the customer's row valid on its date (the only row where there are no versions)."""
+    """Return each snapshot with the customer's row valid on its date (the only row where there are no versions).
+
+    Grain: customer x as-of date; without a version valid on the date there is no row.
+    """
     joined = snapshots.left_join(customers, "customer_id").drop("customer_id_right")
     if "valid_from" not in customers.columns:
         return joined

@@ -49,7 +49,10 @@ def billing_as_of(inputs: FeatureInputs) -> ir.Table | None:
 
 
 def terms_as_of(inputs: FeatureInputs) -> ir.Table:
-    """Return all terms known on each date, ends masked until known, newest first by `recency_rank`."""
+    """Return all terms known on each date, ends masked until known, newest first by `recency_rank`.
+
+    Grain: subscription terms x as-of date.
+    """
     subscriptions = inputs.staged[TABLE]
     delay = subscriptions[DELAY]
     marked = subscriptions.mutate(visible_from=first_visible_date(subscriptions.started_at, delay))

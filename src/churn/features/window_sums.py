@@ -24,7 +24,7 @@ def mark_days(events: ir.Table, plan: SegmentPlan) -> ir.Table:
     """Return the events on days that a window covers, with `day` and `late_from` added and `value` on its grid.
 
     `late_from` is the first date on which a fact counts, null where that is the day after it, as for most; then no
-    arithmetic of instants is needed. A company without values has nulls.
+    arithmetic of instants is needed. A company without values has nulls. Grain: event.
     """
     first, last = plan.segments[0].start, plan.segments[-1].end
     covered = events.filter(is_within_days(events.occurred_at, first, last))

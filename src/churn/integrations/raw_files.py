@@ -130,6 +130,11 @@ def files_relation(engine: Engine, name: str, settings: InputSettings, selects: 
         Its path, format and encoding.
     selects
         The SELECTs that read it: a column that has another name in some files is refused unless they name both.
+
+    Raises
+    ------
+    DataRefused
+        For files that are missing, broken, of another kind, or unlike each other.
     """
     files = find_files(name, str(settings.path))
     by_layout: Layouts = {}

@@ -46,7 +46,13 @@ def open_source(engine: Engine, source: SourceSettings) -> dict[str, ir.Table]:
 
 
 def open_inputs(engine: Engine, source: SourceSettings) -> dict[str, str]:
-    """Make a view of every raw input under its own name, and return the relation each reads, by that name."""
+    """Make a view of every raw input under its own name, and return the relation each reads, by that name.
+
+    Raises
+    ------
+    DataRefused
+        For every input that is missing, broken, or no table.
+    """
     relations: dict[str, str] = {}
     refusals = []
     for name, settings in source.inputs.items():

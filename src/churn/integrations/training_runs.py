@@ -77,7 +77,13 @@ def find_training_runs(settings: ChurnSettings, wanted: Sequence[str]) -> list[T
 
 
 def read_predictions(settings: ChurnSettings, run_id: str) -> pd.DataFrame:
-    """Return what a training run's models said of its test rows."""
+    """Return what a training run's models said of its test rows, as `to_predictions` made it.
+
+    Raises
+    ------
+    DependencyDown
+        When the store does not answer, or the file is damaged.
+    """
     client, _ = connect(settings)
     with tempfile.TemporaryDirectory() as folder, store_errors(settings.tracking):
         path = Path(client.download_artifacts(run_id, PREDICTIONS, folder))

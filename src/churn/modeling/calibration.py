@@ -19,12 +19,12 @@ Method = Literal["none", "sigmoid", "isotonic", "centred"]
 
 
 def sigmoid(log_odds: np.ndarray) -> np.ndarray:
-    """Return probabilities of log-odds, without overflow."""
+    """Return probabilities of log-odds, without overflow; shape as given."""
     return np.asarray(0.5 * (1.0 + np.tanh(0.5 * np.asarray(log_odds, dtype=float))))
 
 
 def logit(probability: np.ndarray, edge: float = 1e-9) -> np.ndarray:
-    """Return log-odds of probabilities, clipped `edge` away from 0 and 1."""
+    """Return log-odds of probabilities, clipped `edge` away from 0 and 1; shape as given."""
     clipped = np.clip(probability, edge, 1 - edge)
     return np.asarray(np.log(clipped) - np.log1p(-clipped))
 

@@ -81,6 +81,7 @@ def build_spells(subscriptions: ir.Table, grace_days: int) -> ir.Table:
     """Return each customer's unbroken stretches: `customer_id`, `spell_start`, `spell_end` (null = running), `kind`.
 
     A subscription that starts at most `grace_days` after all former ones have ended continues the spell.
+    Grain: customer x spell; instants UTC.
     """
     never = ibis.literal("9999-12-31").cast("timestamp(6)")
     ended_at = subscriptions.ended_at if "ended_at" in subscriptions.columns else ibis.null("timestamp(6)")
