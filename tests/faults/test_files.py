@@ -393,12 +393,6 @@ class TestRows:
         company.stage()
         assert company.rows("customers")[3]["country"] == 'two\nlines, "quoted"'
 
-    @pytest.mark.parametrize("ending", ["\r\n", "\n"])
-    def test_line_endings_of_either_kind_are_fine(self, company: Company, ending: str):
-        company.write("customers", CUSTOMERS.replace("\n", ending).encode())
-        company.stage()
-        assert [row["country"] for row in company.rows("customers")] == ["DE", "JP", "FR"]
-
 
 class TestHeaders:
     @pytest.mark.parametrize("header", ["customer_id,signed_up_at,customer_id", "customer_id,signed_up_at,Customer_ID"])

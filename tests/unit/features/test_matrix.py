@@ -1,24 +1,17 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
 
 import pytest
 
 from churn.core.errors import DataRefused
-from churn.features.fact_kinds import complete_settings
 from churn.features.matrix import build_features, join_matrix
 from tests.builders import by_key, make_inputs, plain, staged_table, text_table
 
 DAY = "2024-02-01"
 EVENTS = """
-customer_id | occurred_at         | event_type | value | known_at
-A           | 2024-01-10          | b          |       |
-A           | 2024-01-11          | b          | 2     |
-A           | 2024-01-12          | c          |       |
-A           | 2024-01-12          | a          |       |
-A           | 2024-01-12          | late       | 1     | 2024-03-01
-A           | 2024-02-01 00:00:00 | new        |       |
+customer_id | occurred_at | event_type
+A           | 2024-01-10  | b
 """
 
 
@@ -73,38 +66,6 @@ def test_no_family_at_all_is_refused(engine):
     with pytest.raises(DataRefused) as refused:
         build_features(make_inputs({"customers": staged()["customers"]}, ["support"], DAY))
     assert refused.value.code == "no_features"
-
-
-class TestCompletion:
-    def complete(self, *as_of: str, most: int = 12, **options):
-        inputs = make_inputs(staged(), ["engagement"], *as_of, value_types=None, **options)
-        settings = inputs.settings.model_copy(update={"max_event_types": most})
-        return complete_settings(replace(inputs, settings=settings))
-
-    def test_types_known_on_the_first_date_are_found_sorted_by_name(self, engine):
-        assert self.complete(DAY, "2024-06-01").event_types == ["a", "b", "c"]
-        assert self.complete("2024-06-01").event_types == ["a", "b", "c", "late", "new"]
-
-    def test_the_most_frequent_win_and_ties_go_by_name(self, engine):
-        assert self.complete(DAY, most=2).event_types == ["a", "b"]
-
-    def test_types_with_values_are_found_among_them(self, engine):
-        assert self.complete(DAY).value_types == ["b"]
-        assert self.complete("2024-06-01").value_types == ["b", "late"]
-        assert self.complete(DAY, event_types=["a", "c"]).value_types == []
-
-    def test_what_was_listed_stays_as_it_is(self, engine):
-        settings = make_inputs(staged(), ["engagement"], DAY, event_types=["z"], value_types=["z"])
-        assert complete_settings(settings) == settings.settings
-
-    def test_without_events_there_is_nothing_to_find(self, engine):
-        inputs = make_inputs({"customers": staged()["customers"]}, ["profile"], DAY)
-        assert complete_settings(inputs) == inputs.settings
-
-    def test_no_known_event_is_refused(self, engine):
-        with pytest.raises(DataRefused) as refused:
-            self.complete("2024-01-01")
-        assert (refused.value.code, refused.value.table) == ("no_event_types", "events")
 
 
 def test_the_matrix_keeps_every_snapshot_and_adds_its_label(engine):
