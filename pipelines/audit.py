@@ -41,7 +41,7 @@ def run(settings: ChurnSettings) -> StageResult:
         else:
             findings = audit_tables(engine, staged, settings, candidate, result.timed)
         path = findings.write(_run_folder(settings))
-        tracker.table(findings.to_plain(), "audit.json")
+        tracker.json(findings.to_plain(), "audit.json")
         tracker.metrics(findings.metrics())
         record_audit(tracker, key, findings.verdict)
         for note in findings.notes:

@@ -43,7 +43,7 @@ def run(settings: ChurnSettings) -> StageResult:
             )
         spread = Spread.of(measured)
         tracker.metrics(spread.flat())
-        tracker.table(spread.table.to_dict("records"), "folds.json")
+        tracker.json(spread.table.to_dict("records"), "folds.json")
         for metric in DRAWN:
             lines = {model: spread.values(model, metric) for model in spread.models}
             tracker.figure(plot_folds(lines, list(measured), metric), metric)

@@ -30,7 +30,7 @@ def run(settings: ChurnSettings) -> StageResult:
         makeup = model.bundle.makeup()
         tracker.tag(builds_on=model.run_id, model_version=model.version, model_makeup=makeup)
         tracker.dataset(dataset, "explanation")
-        tracker.table(model.bundle.catalog.to_rows(), "features.json")
+        tracker.json(model.bundle.catalog.to_rows(), "features.json")
         rows = read_unseen_rows(dataset, settings, model.bundle.last_fit_date, settings.explanation.max_rows)
         with result.timed("contributions"):
             explained = explain_rows(model.bundle, rows)
@@ -41,7 +41,7 @@ def run(settings: ChurnSettings) -> StageResult:
             for name, figure in {**pictures, "causes": plot_causes(by_cause)}.items():
                 tracker.figure(figure, name)
         path = write_explanations(to_long(rows, explained, model.bundle.catalog), dataset, model.version)
-        tracker.table(ranking, "feature_importance.json")
+        tracker.json(ranking, "feature_importance.json")
         tracker.metrics({f"cause_{name}": value for name, value in by_cause.clip(lower=0).mean().items()})
     for line in ranking[:10]:
         log.info("%-50s %8.4f  %s", line["en"], line["mean_absolute_contribution"], line["cause"])

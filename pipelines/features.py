@@ -46,7 +46,7 @@ def run(settings: ChurnSettings) -> StageResult:
         for line in counts.lines:
             log.info("%s", line)
         tracker.dataset(layer, "features")
-        tracker.table(layer.manifest["catalog"], "features.json")
+        tracker.json(layer.manifest["catalog"], "features.json")
         tracker.tag(switched_off=",".join(layer.manifest["switched_off"]))
         tracker.metrics(counts.metrics)
     result.run_id, result.artifacts = tracker.run_id, {"dataset": str(layer.folder)}

@@ -86,7 +86,7 @@ def log_measurement(
     rows, probabilities, policy = experiment.test_rows, experiment.probabilities, settings.policy
     tracker.metrics(measurement.metrics())
     written = measurement.slices.astype(object).where(measurement.slices.notna(), None)
-    tracker.table(written.to_dict("split", index=False), "slices.json")
+    tracker.json(written.to_dict("split", index=False), "slices.json")
     mrr = monthly_revenue(rows, mrr_feature(settings.source))
     predictions = to_predictions(rows, probabilities, mrr)
     tracker.frame(predictions, PREDICTIONS)

@@ -28,9 +28,9 @@ def run(settings: ChurnSettings) -> StageResult:
         rows = scores.merge(truth, on="customer_id", how="inner")
         report = compare_with_truth(rows)
         tracker.metrics(report.metrics)
-        tracker.table(report.causes.to_dict("records"), "oracle_causes.json")
-        tracker.table(report.confusion.to_dict("index"), "oracle_confusion.json")
-        tracker.table(report.missed.to_dict("records"), "oracle_missed.json")
+        tracker.json(report.causes.to_dict("records"), "oracle_causes.json")
+        tracker.json(report.confusion.to_dict("index"), "oracle_confusion.json")
+        tracker.json(report.missed.to_dict("records"), "oracle_missed.json")
         for name, figure in plot_truth(report).items():
             tracker.figure(figure, name)
     for title, table in (

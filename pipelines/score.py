@@ -35,7 +35,7 @@ def run(settings: ChurnSettings) -> StageResult:
         model = load_model(settings, settings.scoring.version)
         tracker.tag(builds_on=model.run_id, model_version=model.version)
         tracker.dataset(staged, "scoring")
-        tracker.table(model.bundle.catalog.to_rows(), "features.json")
+        tracker.json(model.bundle.catalog.to_rows(), "features.json")
         with result.timed("features"):
             features, as_of = rows_to_score(engine, staged, settings, model.bundle)
         if str(as_of) <= model.bundle.last_fit_date:

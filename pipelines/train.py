@@ -52,8 +52,8 @@ def run(settings: ChurnSettings) -> StageResult:
             version = register_bundle(experiment.bundle, settings, tracker.run_id, experiment.test_rows)
             log_measurement(measured, experiment, tracker, settings)  # after the model: MLflow adds the metrics to it
             tracker.metrics(training.metrics)
-            tracker.table(experiment.bundle.catalog.to_rows(), "features.json")
-            tracker.table(experiment.single_feature_aucs, "single_feature_auc.json")
+            tracker.json(experiment.bundle.catalog.to_rows(), "features.json")
+            tracker.json(experiment.single_feature_aucs, "single_feature_auc.json")
             card = write_card(experiment, measured, verdict, dataset, settings, version, tracker.run_id)
             describe_version(settings, version, card)
             status = apply_gate(settings, version, verdict)

@@ -109,7 +109,7 @@ def _report(study: Study, tuning: TuningSettings, tracker: Tracker, result: Stag
     if importance:
         tracker.figure(plot_importance(importance, tuning.metric), "importance")
     trials = describe_trials(study, tuning.metric)
-    tracker.table(trials, "trials.json")
+    tracker.json(trials, "trials.json")
     words = as_overrides(best.params)
     tracker.text(f"churn train {words}\n", "tuned.txt")
     result.metrics = {"default": found[default.number], "tuned": found[best.number]}

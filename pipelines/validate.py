@@ -54,7 +54,7 @@ def run(settings: ChurnSettings) -> StageResult:
             "in": result.rows_in,
             "out": result.rows_out,
         }
-        tracker.table(report, "validation.json")
+        tracker.json(report, "validation.json")
         tracker.dataset(layer, "staged")
         tracker.metrics({f"rows_staged_{name}": rows for name, rows in result.rows_out.items()})
     result.run_id, result.artifacts = tracker.run_id, {"staged": str(layer.folder)}

@@ -15,6 +15,7 @@ from churn.core.source import SourceSettings
 from churn.core.strict import PositiveDays, Seed, Share, StatedPath, StatedText, StrictSettings, Version
 
 Language = Literal["en", "ja"]
+Encoding = Literal["trees", "linear"]
 
 
 class SplitSettings(StrictSettings):
@@ -42,7 +43,7 @@ class ModelSettings(StrictSettings):
     """The estimator, as a swappable object, and how its inputs are encoded."""
 
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
-    encoding: Literal["trees", "linear"]
+    encoding: Encoding
     stopping_rounds: Annotated[int, Field(ge=1)] | None = None
     monotone: bool = False
     least_columns: Annotated[int, Field(ge=1)] | None = None

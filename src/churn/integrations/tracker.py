@@ -49,7 +49,7 @@ class Tracker:
         """Log parameters, long values cut."""
         self._send("log_params", {key: str(value)[:VALUE_LIMIT] for key, value in values.items()})
 
-    def table(self, content: object, name: str) -> None:
+    def json(self, content: object, name: str) -> None:
         """Log plain content as a JSON artifact."""
         self._send("log_dict", content, name)
 

@@ -45,7 +45,7 @@ def stage_run(
     tracker = Tracker(run.info.run_id, settings)
     try:
         content = describe_settings(settings)
-        tracker.table(content, "config.json")
+        tracker.json(content, "config.json")
         tracker.params(to_params(content))
         yield tracker
     except BaseException as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,6 +12,7 @@ from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
+from churn.core.settings import Encoding
 from churn.modeling.tone import TextTone
 from churn.modeling.topics import TextTopics
 
@@ -89,7 +90,7 @@ def _column(rows: pd.DataFrame, position: int) -> np.ndarray:
 
 
 def build_encoder(
-    encoding: Literal["trees", "linear"], numbers: Sequence[str], categories: Sequence[str], texts: Sequence[str] = ()
+    encoding: Encoding, numbers: Sequence[str], categories: Sequence[str], texts: Sequence[str] = ()
 ) -> ColumnTransformer:
     """Return the unfitted encoder of a feature frame.
 
@@ -118,7 +119,7 @@ def build_encoder(
     )
 
 
-def _scaled(part: TextTopics | TextTone, encoding: Literal["trees", "linear"]) -> TextTopics | TextTone | Pipeline:
+def _scaled(part: TextTopics | TextTone, encoding: Encoding) -> TextTopics | TextTone | Pipeline:
     return part if encoding == "trees" else make_pipeline(part, StandardScaler())
 
 
@@ -128,7 +129,7 @@ def count_text_outputs(texts: int) -> int:
 
 
 def build_pipeline(
-    encoding: Literal["trees", "linear"],
+    encoding: Encoding,
     numbers: Sequence[str],
     categories: Sequence[str],
     estimator: Any,

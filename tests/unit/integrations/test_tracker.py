@@ -24,7 +24,7 @@ def test_takes_what_a_stage_gives(settings: ChurnSettings, tmp_path: Path) -> No
         tracker.tag(rows=3, is_good=True)
         tracker.metrics({"auc": 0.5, "count": 3, "absent": None})  # type: ignore[dict-item]
         tracker.params({"long": "x" * 9000})
-        tracker.table([{"文字": 1}], "table.json")
+        tracker.json([{"文字": 1}], "table.json")
         tracker.text("文字", "note.md")
         tracker.figure(figure, "picture")
         tracker.file(tmp_path / "file.txt")

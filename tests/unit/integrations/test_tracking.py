@@ -108,7 +108,7 @@ class TestFailure:
             for give in (tracker.metrics, tracker.params):
                 give({"a": 1})
             tracker.tag(a=1)
-            tracker.table({}, "a.json")
+            tracker.json({}, "a.json")
 
     @pytest.mark.parametrize(
         "error",
