@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from churn.core.errors import DataRefused
@@ -23,12 +22,9 @@ from churn.integrations.csv_files import (
     partition_option,
     refuse_repeated_header,
 )
-from churn.integrations.engine import Engine, as_written, columns_of, file_literal, identifier, shortage
+from churn.integrations.engine import Engine, as_written, file_literal, shortage
+from churn.integrations.parquet_times import ParquetTimes
 
-NANOSECONDS = {
-    "TIMESTAMP_NS": "make_timestamp(epoch_ns({0}) // 1000)",
-    "TIMESTAMPTZ_NS": "timezone('UTC', make_timestamp(epoch_ns({0}) // 1000))",
-}
 KINDS = {
     ".json": "JSON",
     ".jsonl": "JSON lines",
@@ -191,7 +187,7 @@ def _refuse_renamed(name: str, by_layout: Layouts, selects: str) -> None:
 
 def _parquet(engine: Engine, name: str, files: list[Path], _: InputSettings, by_layout: Layouts) -> str:
     """Return the relation of Parquet files, after one bare scan of each, so that a damaged page has its file named."""
-    zoned: dict[str, tuple[bool, Path]] = {}
+    times = ParquetTimes(name)
     for file in files:
         _refuse_other_kind(name, file)
         try:
@@ -201,50 +197,10 @@ def _parquet(engine: Engine, name: str, files: list[Path], _: InputSettings, by_
         schema = pq.read_schema(file)
         header = tuple(schema.names)
         refuse_repeated_header(name, str(file), header)
-        _refuse_mixed_zones(name, file, schema, zoned)
+        times.meet(file, schema)
         by_layout.setdefault(header, []).append(file)
     listed = ", ".join(map(file_literal, files))
-    return _without_nanoseconds(
-        engine, f"read_parquet([{listed}], union_by_name = true{partition_option(files, by_layout)})"
-    )
-
-
-def _refuse_mixed_zones(name: str, file: Path, schema: pa.Schema, zoned: dict[str, tuple[bool, Path]]) -> None:
-    """Refuse times with a zone in some files and without in others: the engine would take all for the one or the other.
-
-    Parameters
-    ----------
-    zoned
-        By column, whether the files before have times with a zone, and the first of them; it grows by those of this.
-    """
-    times = [field for field in schema if pa.types.is_timestamp(field.type) or pa.types.is_date(field.type)]
-    for field in times:
-        has_zone = getattr(field.type, "tz", None) is not None
-        former, other = zoned.setdefault(field.name.casefold(), (has_zone, file))
-        if former != has_zone:
-            with_zone, without = (file, other) if has_zone else (other, file)
-            raise DataRefused(
-                f"times carry a time zone in {with_zone.name} and none in {without.name}",
-                table=name,
-                column=field.name,
-                code="mixed_time_zones",
-                remedy="Export both alike, or make them two inputs and write timezone('Asia/Tokyo', column), with the "
-                "zone they are in, where the SELECT reads those without",
-            )
-
-
-def _without_nanoseconds(engine: Engine, relation: str) -> str:
-    """Return a relation whose times are cut to microseconds, as everything behind it has them.
-
-    A cast would round the end of a day into the next, and the engine neither compares nor casts instants of nanoseconds
-    with others.
-    """
-    cut = [
-        f"{NANOSECONDS[kind].format(identifier(name))} AS {identifier(name)}"
-        for name, kind in columns_of(engine, relation).items()
-        if kind in NANOSECONDS
-    ]
-    return f"(SELECT * REPLACE ({', '.join(cut)}) FROM {relation})" if cut else relation
+    return times.as_meant(engine, f"read_parquet([{listed}], union_by_name = true{partition_option(files, by_layout)})")
 
 
 def _refuse_other_kind(name: str, file: Path) -> None:

@@ -194,7 +194,8 @@ def _as_number(value: Any, column: Column, contract: TableContract) -> tuple[Any
             table=contract.name,
             column=column.name,
             code="not_a_number",
-            remedy="Map it in the SELECT (of a date, date_diff('day', column, another)), or give it the role category",
+            remedy="Map it in the SELECT (of a date, date_diff('day', column, another); of a length of time, "
+            "epoch(column) / 3600 for hours), or give it the role category",
         )
     else:
         number = value.cast("float64")
