@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from churn.core.source import InputSettings
-from tests.builders import COMPANY, Company, ids_of
+from tests.builders import COMPANY, Company, ids_of, select_all
 
 HEAD = "event_id,customer_id,occurred_at,event_type\n"
 
@@ -36,6 +36,14 @@ def events_parquet(company: Company, values: list[Any], kind: pa.DataType) -> di
     }
     pq.write_table(pa.table(columns), path)
     return {"events_raw": InputSettings(path=str(path))}
+
+
+def events_with_a_length(company: Company, unit: str) -> dict[str, InputSettings]:
+    inputs = events_parquet(company, [datetime(2024, 2, 1)], pa.timestamp("us"))
+    path = company.file("events", "parquet")
+    lengths = pa.array([timedelta(hours=1, minutes=30)], pa.duration(unit))
+    pq.write_table(pq.read_table(path).append_column("value", lengths), path)
+    return inputs
 
 
 def aware_customers(company: Company) -> None:
@@ -86,10 +94,54 @@ class TestNaive:
         company.stage(inputs=inputs, time_zone="UTC")
         assert staged_times(company) == [datetime(2024, 1, 31, 23, 59, 59, 999999)]
 
+    @pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+    def test_a_length_of_time_is_no_number_until_the_mapping_says_in_which_unit(self, company: Company, unit: str):
+        inputs = events_with_a_length(company, unit)
+        refusal = company.refuse(inputs=inputs)
+        assert (refusal.code, refusal.table, refusal.column) == ("not_a_number", "events", "value")
+        assert "epoch(column) / 3600 for hours" in str(refusal)
+        hours = {"events": "SELECT * REPLACE (epoch(value) / 3600 AS value) FROM events_raw"}
+        company.stage(inputs=inputs, tables={**select_all("customers"), **hours})
+        assert [row["value"] for row in company.rows("events")] == [1.5]
+
+    def test_lengths_of_time_in_several_units_are_not_read_as_one(self, company: Company):
+        first = Path(events_with_a_length(company, "us")["events_raw"].path or "")
+        first.rename(first.with_name("events-1.parquet"))
+        events_with_a_length(company, "ns")
+        refusal = company.refuse(inputs={"events_raw": InputSettings(path=str(first.with_name("events*.parquet")))})
+        assert (refusal.code, refusal.table, refusal.column) == ("mixed_units", "events_raw", "value")
+        assert "stored in us in events-1.parquet and in ns in events.parquet" in str(refusal)
+
     def test_a_day_without_an_hour_is_its_local_midnight(self, company: Company):
         company.write("events", events("2024-02-01"))
         company.stage(time_zone="Asia/Tokyo")
         assert staged_times(company) == [datetime(2024, 1, 31, 15)]
+
+
+class TestBothInOneSelect:
+    def given(self, company: Company, older: str = "occurred_at") -> dict[str, Any]:
+        """Return what a source says of events with a zone beside older ones without, read as `older` says."""
+        old = Path(events_parquet(company, [datetime(2024, 2, 1, 10)], pa.timestamp("us"))["events_raw"].path or "")
+        old = old.rename(old.with_name("old.parquet"))
+        new = events_parquet(company, [datetime(2024, 2, 2, 10)], pa.timestamp("us", "UTC"))
+        both = (
+            f"SELECT * FROM events_raw UNION ALL SELECT * REPLACE ('E2' AS event_id, {older} AS occurred_at) FROM old"
+        )
+        inputs = {**new, "old": InputSettings(path=str(old))}
+        return {"inputs": inputs, "tables": {**select_all("customers"), "events": both}}
+
+    def test_times_without_a_zone_are_not_taken_for_utc(self, company: Company):
+        refusal = company.refuse(**self.given(company), time_zone="Asia/Tokyo")
+        assert (refusal.code, refusal.table, refusal.column) == ("assumed_zone", "events", "occurred_at")
+        assert "timezone('Asia/Tokyo', occurred_at)" in str(refusal)
+
+    def test_they_are_instants_where_the_select_says_in_which_zone(self, company: Company):
+        company.stage(**self.given(company, "timezone('Asia/Tokyo', occurred_at)"), time_zone="Asia/Tokyo")
+        assert staged_times(company) == [datetime(2024, 2, 2, 10), datetime(2024, 2, 1, 1)]
+
+    def test_they_are_instants_where_the_source_says_utc(self, company: Company):
+        company.stage(**self.given(company), time_zone="UTC")
+        assert staged_times(company) == [datetime(2024, 2, 2, 10), datetime(2024, 2, 1, 10)]
 
 
 class TestAware:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
+import duckdb
+
 from churn.core.errors import DataRefused
-from churn.integrations.engine import Engine, quoted
+from churn.integrations.engine import Engine, identifier, quoted
 
 RANDOM = frozenset({"random", "uuid", "uuidv4", "uuidv7", "gen_random_uuid", "nextval", "setseed"})
 CLOCK = frozenset({"now", "today", "get_current_time", "get_current_timestamp", "transaction_timestamp"})
 CLOCK_WORDS = frozenset({"current_date", "current_time", "current_timestamp", "localtime", "localtimestamp"})
 SAMPLE = "a sample"
+INSTANT = "TIMESTAMP WITH TIME ZONE"
 _FILE = re.compile(r"^(read_\w+|\w+_scan|glob)$|[./]", re.IGNORECASE)
 
 
@@ -55,6 +59,61 @@ def one_select(engine: Engine, table: str, select: str) -> str:
             "DATE '2026-06-01' for now()",
         )
     return query
+
+
+def refuse_assumed_zone(table: str, query: str, inputs: Mapping[str, Mapping[str, str]], zone: str | None) -> None:
+    """Refuse a SELECT that makes instants of columns whose times carry no zone: the engine takes them for UTC.
+
+    It does so unasked where a UNION or coalesce brings them together with times that carry one. The types are those of
+    the SELECT bound to empty tables; what cannot be bound to such (rows out of a function) is not judged.
+
+    Parameters
+    ----------
+    inputs
+        Columns of every input the SELECT may read, with their types.
+    zone
+        The zone that such times are in, as the source says.
+
+    Raises
+    ------
+    DataRefused
+        Unless that is UTC.
+    """
+    kinds = {kind for columns in inputs.values() for kind in columns.values()}
+    if str(zone).upper() == "UTC" or not any(map(_lacks_a_zone, kinds)):
+        return
+    assumed = sorted({node["children"][0]["alias"] for node in _nodes(_bound(query, inputs)) if _assumes_a_zone(node)})
+    if assumed:
+        raise DataRefused(
+            f"the SELECT makes instants of {', '.join(assumed)}, whose times carry no zone: they would be read as UTC",
+            table=table,
+            column=assumed[0],
+            code="assumed_zone",
+            remedy=f"Write timezone('{zone or 'Asia/Tokyo'}', {assumed[0]}), with the zone they are in, where the "
+            "SELECT reads them",
+        )
+
+
+def _bound(query: str, inputs: Mapping[str, Mapping[str, str]]) -> Any:
+    """Return the plan of a SELECT over empty tables, in which every cast and type is written out."""
+    with suppress(duckdb.Error), duckdb.connect(config={"threads": 1}) as empty:
+        for name, columns in inputs.items():
+            listed = ", ".join(f"{identifier(column)} {kind}" for column, kind in columns.items())
+            empty.execute(f"CREATE TABLE {identifier(name)} ({listed})")
+        return json.loads(empty.execute("SELECT json_serialize_plan(?)", [query]).fetchall()[0][0])
+    return {}
+
+
+def _assumes_a_zone(node: dict[str, Any]) -> bool:
+    """Return whether a node of a bound SELECT casts a column of times without a zone to instants."""
+    if node.get("type") != "OPERATOR_CAST" or node["return_type"]["id"] != INSTANT:
+        return False
+    (child,) = node["children"]
+    return child["type"] == "BOUND_REF" and _lacks_a_zone(child["return_type"]["id"])
+
+
+def _lacks_a_zone(kind: str) -> bool:
+    return kind.startswith(("TIMESTAMP", "DATE")) and "ZONE" not in kind
 
 
 def _files(tree: Any) -> Iterator[str]:

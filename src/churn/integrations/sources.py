@@ -16,9 +16,9 @@ from churn.core.source import InputSettings, SourceSettings
 from churn.core.suggestions import did_you_mean
 from churn.integrations.csv_files import explain_csv_error
 from churn.integrations.databases import database_relation
-from churn.integrations.engine import Engine, shortage
+from churn.integrations.engine import Engine, columns_of, identifier, shortage
 from churn.integrations.raw_files import explain_line_endings, files_relation, find_files, origin_of
-from churn.integrations.selects import one_select
+from churn.integrations.selects import one_select, refuse_assumed_zone
 from churn.integrations.spark import SparkEngine
 from churn.staging.contracts import contract_of
 
@@ -35,10 +35,10 @@ def open_source(engine: Engine, source: SourceSettings) -> dict[str, ir.Table]:
         When a file is missing or broken, or a SELECT does not fit its inputs.
     """
     open_inputs(engine, source)
-    mapped, refusals = {}, []
+    mapped, refusals, inputs = {}, [], _typed_inputs(engine, source)
     for table, select in source.tables.items():
         try:
-            mapped[table] = _mapped(engine, table, select, {c.name for c in contract_of(source, table).columns})
+            mapped[table] = _mapped(engine, table, select, source, inputs)
         except DataRefused as refusal:
             refusals.append(refusal)
     refuse_together(refusals)
@@ -94,12 +94,22 @@ def _read_by_spark(engine: SparkEngine, name: str, settings: InputSettings) -> N
         raise explain_engine_error(error, name) from error
 
 
-def _mapped(engine: Engine, table: str, select: str, wanted: Collection[str]) -> ir.Table:
+def _typed_inputs(engine: Engine, source: SourceSettings) -> dict[str, dict[str, str]]:
+    """Return the columns of every input with their types, where DuckDB reads them."""
+    is_spark = isinstance(engine, SparkEngine)
+    return {} if is_spark else {name: columns_of(engine, identifier(name)) for name in source.inputs}
+
+
+def _mapped(
+    engine: Engine, table: str, select: str, source: SourceSettings, inputs: Mapping[str, Mapping[str, str]]
+) -> ir.Table:
+    wanted = {column.name for column in contract_of(source, table).columns}
     try:
         query = select.strip().rstrip(";")
         if not isinstance(engine, SparkEngine):
             query = one_select(engine, table, select)
             _refuse_repeated(table, [str(row[0]) for row in engine.run(f"DESCRIBE {query}")], wanted)
+            refuse_assumed_zone(table, query, inputs, source.time_zone)
         found = engine.define(f"{MAPPED}{table}", query)
         return found.rename(_as_the_contract_writes(found.columns, wanted))
     except DataRefused:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from churn.core.errors import DataRefused
-from churn.integrations.selects import one_select
+from churn.integrations.selects import one_select, refuse_assumed_zone
 
 
 @pytest.fixture(autouse=True)
@@ -85,3 +85,41 @@ def test_what_would_be_otherwise_at_every_run_is_refused(engine, select: str, fo
 
 def test_a_column_that_is_named_like_the_clock_is_a_column(engine):
     assert one_select(engine, "events", "SELECT current_date FROM visits") == "SELECT current_date FROM visits"
+
+
+INPUTS = {
+    "new": {"id": "VARCHAR", "at": "TIMESTAMP WITH TIME ZONE"},
+    "old": {"id": "VARCHAR", "at": "TIMESTAMP", "day": "DATE"},
+}
+
+
+@pytest.mark.parametrize(
+    ("select", "column"),
+    [
+        ("SELECT id, at FROM new UNION ALL SELECT id, at FROM old", "at"),
+        ("SELECT coalesce(new.at, old.at) AS at FROM new LEFT JOIN old USING (id)", "at"),
+        ("SELECT id, greatest(new.at, old.day) AS at FROM new JOIN old USING (id)", "day"),
+        ("SELECT at::TIMESTAMPTZ AS at FROM old", "at"),
+        ("SELECT new.* FROM new JOIN old USING (id) WHERE new.at > old.at", "at"),
+    ],
+)
+def test_columns_without_a_zone_that_become_instants_are_refused(select: str, column: str):
+    with pytest.raises(DataRefused) as refused:
+        refuse_assumed_zone("events", select, INPUTS, "Asia/Tokyo")
+    assert (refused.value.code, refused.value.column) == ("assumed_zone", column)
+    refuse_assumed_zone("events", select, INPUTS, "UTC")
+
+
+@pytest.mark.parametrize(
+    "select",
+    [
+        "SELECT id, at FROM new UNION ALL SELECT id, timezone('Asia/Tokyo', at) FROM old",
+        "SELECT old.at FROM old JOIN new USING (id)",
+        "SELECT * FROM new WHERE at >= DATE '2024-01-01'",
+        "SELECT at::DATE AS day FROM new",
+        "SELECT at FROM old WHERE id = 'x' OR at > TIMESTAMP '2024-01-01'",
+        "SELECT i::VARCHAR AS id, at FROM old, range(3) AS r(i)",
+    ],
+)
+def test_columns_that_stay_as_they_are_or_have_their_zone_said_are_not(select: str):
+    refuse_assumed_zone("events", select, INPUTS, "Asia/Tokyo")
