@@ -86,7 +86,8 @@ def test_a_date_without_a_list_names_those_there_are(demo: Demo) -> None:
 def test_a_company_without_a_list_says_what_to_run(tmp_path: Path) -> None:
     done = run_churn("list", f"paths.data={tmp_path}")
     assert done.code == 1
-    assert "no list has been published yet" in done.err and "churn score --as-of DATE" in done.err
+    assert "no list has been published yet of source=demo" in done.err
+    assert "churn score source=demo --as-of DATE" in done.err
 
 
 def test_a_segment_that_nobody_has_is_a_usage_error(demo: Demo) -> None:

@@ -67,7 +67,9 @@ def print_table(rows: pd.DataFrame, language: Language, currency: str) -> None:
 
     words = SCREEN[language]
     has_money = bool(len(rows)) and not rows["mrr_at_risk"].isna().all()
-    table = Table(show_lines=True, title=str(rows["as_of_date"].iloc[0]) if len(rows) else None)
+    first = rows.iloc[0] if len(rows) else None
+    title = None if first is None else f"{first['model_name']} {first['model_version']}, {first['as_of_date']}"
+    table = Table(show_lines=True, title=title)
     table.add_column(words["rank"], justify="right")
     table.add_column(words["who"], overflow="fold")
     table.add_column(words["risk"], justify="right")

@@ -95,6 +95,12 @@ def _read_once(folder: Path, as_of: str, table: str) -> tuple[pd.DataFrame, dict
     return frame, entry
 
 
+def _other_sources(folder: Path) -> list[str]:
+    """Return the other sources with lists, as they are chosen: lists lie in a folder of the source's name."""
+    names = (manifest.parent.parent.name for manifest in folder.parent.parent.glob(f"*/{folder.name}/{MANIFEST}"))
+    return [f"source={name}" for name in sorted(names) if name != folder.parent.name]
+
+
 def _dates(folder: Path) -> dict[str, dict[str, Any]]:
     dates: dict[str, dict[str, Any]] = _manifest(folder)["dates"]
     return dates

@@ -61,7 +61,10 @@ def find_training_runs(settings: ChurnSettings, wanted: Sequence[str]) -> list[T
     runs = [run for run in found if TEST_TAG in run.data.tags]
     name = model_name(settings)
     if not runs:
-        raise DependencyDown(f"no training run of {name} has finished yet. {describe_versions(client, name)}")
+        raise DependencyDown(
+            f"no training run of {name} has finished yet. {describe_versions(client, name)}. "
+            f"This was source={settings.source.name}; choose another with source=NAME"
+        )
     if not wanted:
         newest = runs[0].data.tags[TEST_TAG]
         return [_describe(run) for run in [run for run in runs if run.data.tags[TEST_TAG] == newest][:NEWEST]]

@@ -29,6 +29,7 @@ def list_rows(ids: list[str] | None = None, **columns: Any) -> pd.DataFrame:
         "reasons": [["Active on 3 days", "料金: 高い"]] * count,
         "action": ["Right-size the plan"] * count,
         "country": [None, *["日本"] * (count - 1)][:count],
+        "model_name": ["churn-demo"] * count,
         "model_version": ["7"] * count,
     }
     return pd.DataFrame({**base, **columns})

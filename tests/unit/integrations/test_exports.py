@@ -80,7 +80,7 @@ class TestTable:
         monkeypatch.setenv("COLUMNS", "160")
         print_table(list_rows(), language, "EUR")
         shown = capsys.readouterr().out
-        for text in (word, "2024-06-30", *IDS, "12.3%", "EUR", "Active on 3 days", "Right-size the plan"):
+        for text in (word, "churn-demo 7, 2024-06-30", *IDS, "12.3%", "EUR", "Active on 3 days", "Right-size the plan"):
             assert text in shown
 
     def test_words_in_square_brackets_are_shown_as_they_are(self, capsys: pytest.CaptureFixture[str]) -> None:

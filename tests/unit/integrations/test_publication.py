@@ -76,6 +76,13 @@ def test_a_date_without_a_list_is_refused_and_those_there_are_get_named(as_of: s
         assert refused.value.code == "no_list"
 
 
+def test_a_source_without_a_list_is_named_with_those_that_have_one(tmp_path: Path) -> None:
+    publish(tmp_path / "acme" / "lists", JUNE, _tables(), FACTS)
+    with pytest.raises(DataRefused, match="yet of source=demo") as refused:
+        read_published(tmp_path / "demo" / "lists", "latest", "worklist")
+    assert "or choose another source that has lists: source=acme" in str(refused.value)
+
+
 def test_what_a_killed_run_left_is_swept_up_by_the_next(tmp_path: Path) -> None:
     tmp_path.joinpath(".scores-2024-06-30-abc.parquet.999.tmp").write_bytes(b"half")
     tmp_path.joinpath(".manifest.json.999.tmp").write_bytes(b"{")
