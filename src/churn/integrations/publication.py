@@ -82,10 +82,12 @@ def _read_once(folder: Path, as_of: str, table: str) -> tuple[pd.DataFrame, dict
     dates = _dates(folder)
     wanted = max(dates, default="") if as_of == "latest" else as_of
     if wanted not in dates:
+        source, others = folder.parent.name, _other_sources(folder)
         known = f"no list of {as_of} has been published (there are: {', '.join(sorted(dates)[-5:])})"
         raise DataRefused(
-            known if dates else "no list has been published yet", code="no_list",
-            remedy="Run 'churn score --as-of DATE' with the same overrides first",
+            known if dates else f"no list has been published yet of source={source}", code="no_list",
+            remedy=f"Run 'churn score source={source} --as-of DATE' with the same overrides first"
+            + (f", or choose another source that has lists: {', '.join(others)}" if others else ""),
         )  # fmt: skip
     entry = dates[wanted]
     file = folder / str(entry["files"].get(table))

@@ -80,7 +80,7 @@ def test_a_source_without_a_list_is_named_with_those_that_have_one(tmp_path: Pat
     publish(tmp_path / "acme" / "lists", JUNE, _tables(), FACTS)
     with pytest.raises(DataRefused, match="yet of source=demo") as refused:
         read_published(tmp_path / "demo" / "lists", "latest", "worklist")
-    assert "or choose another source that has lists: source=acme" in str(refused.value)
+    assert str(refused.value).endswith("or choose another source that has lists: source=acme")
 
 
 def test_what_a_killed_run_left_is_swept_up_by_the_next(tmp_path: Path) -> None:

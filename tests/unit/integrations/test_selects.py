@@ -88,19 +88,19 @@ def test_a_column_that_is_named_like_the_clock_is_a_column(engine):
 
 
 INPUTS = {
-    "new": {"id": "VARCHAR", "at": "TIMESTAMP WITH TIME ZONE"},
-    "old": {"id": "VARCHAR", "at": "TIMESTAMP", "day": "DATE"},
+    "new": {"id": "VARCHAR", "seen": "TIMESTAMP WITH TIME ZONE"},
+    "old": {"id": "VARCHAR", "seen": "TIMESTAMP", "day": "DATE"},
 }
 
 
 @pytest.mark.parametrize(
     ("select", "column"),
     [
-        ("SELECT id, at FROM new UNION ALL SELECT id, at FROM old", "at"),
-        ("SELECT coalesce(new.at, old.at) AS at FROM new LEFT JOIN old USING (id)", "at"),
-        ("SELECT id, greatest(new.at, old.day) AS at FROM new JOIN old USING (id)", "day"),
-        ("SELECT at::TIMESTAMPTZ AS at FROM old", "at"),
-        ("SELECT new.* FROM new JOIN old USING (id) WHERE new.at > old.at", "at"),
+        ("SELECT id, seen FROM new UNION ALL SELECT id, seen FROM old", "seen"),
+        ("SELECT coalesce(new.seen, old.seen) AS seen FROM new LEFT JOIN old USING (id)", "seen"),
+        ("SELECT id, greatest(new.seen, old.day) AS seen FROM new JOIN old USING (id)", "day"),
+        ("SELECT seen::TIMESTAMPTZ AS seen FROM old", "seen"),
+        ("SELECT new.* FROM new JOIN old USING (id) WHERE new.seen > old.seen", "seen"),
     ],
 )
 def test_columns_without_a_zone_that_become_instants_are_refused(select: str, column: str):
@@ -113,12 +113,12 @@ def test_columns_without_a_zone_that_become_instants_are_refused(select: str, co
 @pytest.mark.parametrize(
     "select",
     [
-        "SELECT id, at FROM new UNION ALL SELECT id, timezone('Asia/Tokyo', at) FROM old",
-        "SELECT old.at FROM old JOIN new USING (id)",
-        "SELECT * FROM new WHERE at >= DATE '2024-01-01'",
-        "SELECT at::DATE AS day FROM new",
-        "SELECT at FROM old WHERE id = 'x' OR at > TIMESTAMP '2024-01-01'",
-        "SELECT i::VARCHAR AS id, at FROM old, range(3) AS r(i)",
+        "SELECT id, seen FROM new UNION ALL SELECT id, timezone('Asia/Tokyo', seen) FROM old",
+        "SELECT old.seen FROM old JOIN new USING (id)",
+        "SELECT * FROM new WHERE seen >= DATE '2024-01-01'",
+        "SELECT seen::DATE AS day FROM new",
+        "SELECT seen FROM old WHERE id = 'x' OR seen > TIMESTAMP '2024-01-01'",
+        "SELECT i::VARCHAR AS id, seen FROM old, range(3) AS r(i)",
     ],
 )
 def test_columns_that_stay_as_they_are_or_have_their_zone_said_are_not(select: str):
