@@ -113,8 +113,8 @@ def _when_told(contract: TableContract, there: Collection[str], claims: Claims) 
     """
     if contract.name == "customers" and claims.active:
         time = identifier(CONTRACT[claims.active].time)
-        met = f"SELECT customer_id FROM {CUT}{claims.active} WHERE left({time}::VARCHAR, 10) < '{claims.as_of}'"
-        return f"{claims.was_known(contract.time)} AND w.customer_id IN ({met})"
+        met = f"FROM {CUT}{claims.active} WHERE left({time}::VARCHAR, 10) < '{claims.as_of}'"
+        return f"{claims.was_known(contract.time)} AND {_is_among(met)}"
     if contract.name not in (*HAPPENED, "incidents"):
         return ""
     return _or_announced(claims.was_known(contract.time), there, claims)
@@ -133,8 +133,13 @@ def _is_past(contract: TableContract, there: Mapping[str, str], claims: Claims) 
     past = " AND ".join([*keys, *begun, *times])
     if contract.name in CONTRACT and contract.name != "customers" and "customer_id" in there:
         # facts of customers yet to come are nobody's
-        past += f" AND w.customer_id IN (SELECT customer_id FROM {CUT}customers)"
+        past += f" AND {_is_among(f'FROM {CUT}customers')}"
     return past
+
+
+def _is_among(rows: str) -> str:
+    """Return SQL that is true for rows of customers found in others; an id may be a number here and a text there."""
+    return f"w.customer_id::VARCHAR IN (SELECT customer_id::VARCHAR {rows})"
 
 
 def _compared(

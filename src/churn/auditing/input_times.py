@@ -11,10 +11,12 @@ from types import MappingProxyType
 from churn.integrations.engine import Engine, columns_of, identifier, quoted
 
 SAMPLE = 5000
+MONTH = "INTERVAL 1 MONTH - INTERVAL 1 MICROSECOND"
 _ISO = r"^\d{4}-\d{2}-\d{2}([Tt ]\d{2}:\d{2}.*)?$"
 _OFFSET = r":\d{2}.*([Zz]|UTC|[+-]\d{2}(:?\d{2})?)$"
 _FORMAT = re.compile(r"'([^']*%[Yy][^']*)'")
-_EPOCH = re.compile(r"\b(epoch_ms|to_timestamp)\s*\(\s*(?:CAST\s*\(\s*)?(?:\w+\.)?\"?(\w+)", re.IGNORECASE)
+_EPOCH = re.compile(r"\b(epoch_ms|to_timestamp)\s*\((?:\s*\w+\s*\()*\s*(?:\w+\.)?\"?(\w+)", re.IGNORECASE)
+_MONTH, _DAY = re.compile("%-?[mbB]"), re.compile("%(-?[dj]|[aAuwxc])")
 _LEFT_OUT = re.compile(r"\bEXCLUDE\s*(\([^)]*\)|\w+)", re.IGNORECASE)
 _WHOLE = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "U")
 
@@ -87,10 +89,16 @@ def _readers(name: str, kind: str, written: str) -> Iterable[tuple[TimeColumn, s
         yield both, f"coalesce(bool_and(regexp_matches({text}, '{_ISO}')), false)"
     if kind != "VARCHAR" and not kind.startswith(_WHOLE):
         return
-    read = [f"TRY_STRPTIME({text}, '{f}')" for f in dict.fromkeys(_FORMAT.findall(written)) if "%z" not in f]
+    read = [_read_by(text, f) for f in dict.fromkeys(_FORMAT.findall(written)) if "%z" not in f]
     units: Mapping[str, str] = {found: call.lower() for call, found in _EPOCH.findall(written)}
     if name in units:
         kind_of = "BIGINT" if units[name] == "epoch_ms" else "DOUBLE"
         read.append(f"timezone('UTC', {units[name]}(TRY_CAST({column} AS {kind_of}))::TIMESTAMPTZ)")
     for reader in read:
         yield TimeColumn(name, local=reader), f"count({text}) > 0 AND count({text}) = count({reader})"
+
+
+def _read_by(text: str, written: str) -> str:
+    """Return SQL that reads a text in a format; a month without a day has come when it is over."""
+    is_month = _MONTH.search(written) and not _DAY.search(written)
+    return f"TRY_STRPTIME({text}, '{written}')" + (f" + {MONTH}" if is_month else "")

@@ -13,6 +13,7 @@ import ibis.expr.types as ir
 USUAL_ROWS = 20  # a day of 20 expected rows stays empty by chance once in 500 million
 PERIODS = 3
 PERIOD_DAYS = 6  # from one day with rows to the next: a week's total, not a shop that is closed at weekends
+QUARTER = 15  # minutes; by as many, or a multiple, time zones differ from UTC
 IDLE_SHARE = 0.2
 MOVED_MIDNIGHTS = 2  # of one zone in UTC: in winter and in summer
 SAME_WEEKDAYS = 4  # compared with: as many weeks before and after
@@ -27,8 +28,11 @@ def count_by_day(rows: ir.Table, time: str) -> dict[date, int]:
 def find_periodic(rows: ir.Table, time: str, kind: str) -> dict[str, int]:
     """Return the kinds whose many rows fall on few days, with the days from one of these to the next (the median).
 
-    Such times are those of periods, weeks or months that a row sums up, not of what happened.
+    Such times are those of periods, weeks or months that a row sums up, not of what happened. Those a second before
+    midnight, wherever that is, are ends of periods already.
     """
+    at = rows[time]
+    rows = rows.filter(~((at.minute() % QUARTER == QUARTER - 1) & (at.second() == 59)))
     by_day = rows.group_by(kind=rows[kind], day=rows[time].date()).agg(rows=rows.count()).drop_null()
     days: dict[str, dict[date, int]] = {}
     for row in by_day.to_pyarrow().to_pylist():

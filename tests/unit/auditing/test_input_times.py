@@ -17,13 +17,16 @@ def engine() -> Iterator[Engine]:
         yield opened
 
 
-def come(engine: Engine, values: str, select: str = "", zone: str = "UTC") -> list[bool] | None:
-    """Return which of the values of a column `t` lie before the first of March, or None where it holds no times."""
+MARCH = date(2024, 3, 1)
+
+
+def come(engine: Engine, values: str, select: str = "", zone: str = "UTC", as_of: date = MARCH) -> list[bool] | None:
+    """Return which of the values of a column `t` lie before a date, or None where it holds no times."""
     relation = f"(SELECT * FROM (VALUES {values}) v(t))"
     found = find_times(engine, relation, [select]).get("t")
     if found is None:
         return None
-    return [row[0] for row in engine.run(f"SELECT {found.has_come(zone, date(2024, 3, 1))} FROM {relation}")]
+    return [row[0] for row in engine.run(f"SELECT {found.has_come(zone, as_of)} FROM {relation}")]
 
 
 @pytest.mark.parametrize(
@@ -35,11 +38,22 @@ def come(engine: Engine, values: str, select: str = "", zone: str = "UTC") -> li
         ("('2024/02/29'), ('2024/03/01'), (NULL)", "SELECT try_strptime(x.t, '%Y/%m/%d') FROM x"),
         ("(20240229), (20240301), (NULL)", "SELECT strptime(t::VARCHAR, '%Y%m%d') FROM x"),
         ("(1709251199000), (1709251200000), (NULL)", "SELECT epoch_ms(t) FROM x"),
+        ("(1709251199000), (1709251200000), (NULL)", "SELECT epoch_ms(min(x.t)) FROM x"),
         ("('1709251199'), ('1709251200'), (NULL)", "SELECT to_timestamp(CAST(x.t AS BIGINT)) FROM x"),
     ],
 )
 def test_times_are_read_as_the_selects_read_them(engine: Engine, values: str, select: str) -> None:
     assert come(engine, values, select) == [True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("values", "written"), [("('202402'), ('202403')", "%Y%m"), ("('Feb 2024'), ('Mar 2024')", "%b %Y")]
+)
+def test_a_month_without_a_day_has_come_when_it_is_over(engine: Engine, values: str, written: str) -> None:
+    select = f"SELECT strptime(t, '{written}') FROM x"
+    assert come(engine, values, select, as_of=date(2024, 2, 29)) == [False, False]
+    assert come(engine, values, select, as_of=date(2024, 3, 1)) == [True, False]
+    assert come(engine, values, select, as_of=date(2024, 3, 31)) == [True, False]
 
 
 def test_numbers_and_text_that_no_select_reads_as_times_are_none(engine: Engine) -> None:

@@ -243,6 +243,15 @@ def test_customers_who_are_there_for_what_they_do_later_are_named(audited: Audit
     assert audited.named(customers=later, subscriptions=nobody) == set(), "with whom there was nothing to do by then"
 
 
+def test_an_id_may_be_a_number_in_one_table_and_a_text_in_another(audited: Audited) -> None:
+    numbers = (
+        "SELECT * EXCLUDE (trial_over) REPLACE (substr(customer_id, 2)::INT AS customer_id) FROM subscriptions_raw"
+    )
+    texts = "SELECT * REPLACE (substr(customer_id, 2) AS customer_id) FROM {}_raw"
+    tickets = f"SELECT * EXCLUDE (loaded_at), loaded_at AS known_at FROM ({texts.format('tickets')})"
+    assert audited.named(subscriptions=numbers, customers=texts.format("customers"), tickets=tickets) == set()
+
+
 def test_repeated_events_are_nobodys_loss(audited: Audited) -> None:
     again = EVENTS.replace("status", "'ticket'")
     assert "events.(row)" not in audited.named(events=f"{again} UNION ALL {again}")

@@ -75,6 +75,14 @@ def test_kinds_whose_rows_lie_a_period_apart_are_found():
     assert find_periodic(table, "at", "kind") == {"monthly": 31, "weekly": 7}
 
 
+def test_totals_that_stand_at_the_end_of_their_period_are_where_they_belong():
+    table = events_on(("monthly", 6, 31))
+    ends = table.mutate(at=table["at"] - ibis.interval(seconds=1))
+    assert find_periodic(ends, "at", "kind") == {}
+    in_india = ends.mutate(at=ends["at"] - ibis.interval(minutes=330))
+    assert find_periodic(in_india, "at", "kind") == {}
+
+
 def test_rare_events_are_not_taken_for_totals():
     assert find_periodic(events_on(("rare", 6, 31), rows=2), "at", "kind") == {}
 
