@@ -11,7 +11,7 @@ import re
 from urllib.parse import unquote
 
 import ibis
-import ibis.expr.datatypes as dt
+import ibis.expr.types as ir
 import pyarrow.parquet as pq
 
 from churn.core.errors import ChurnError, ConfigRefused, DataRefused, DependencyDown, first_line
@@ -21,6 +21,8 @@ from churn.integrations.engine import Engine, file_literal
 from churn.integrations.store import output_errors
 
 ROWS_PER_BATCH = 100_000
+DIGITS = 38  # of the longest decimal that Arrow and DuckDB have
+FIRST, LAST = "0001-01-01 12:00:00", "9999-12-31"  # noon and midnight: the same day in whatever zone the session has
 
 
 def database_relation(engine: Engine, name: str, settings: InputSettings) -> str:
@@ -68,17 +70,29 @@ def _copy_table(backend: ibis.BaseBackend, engine: Engine, name: str, table: str
         )
     target = engine.scratch / f"{name}.parquet"
     found = backend.table(bare, database=schema or None)
-    others = {c: found[c].cast("string") for c, kind in found.schema().items() if not _has_arrow_values(kind)}
-    reader = found.mutate(**others).to_pyarrow_batches(chunk_size=ROWS_PER_BATCH)
+    reader = found.mutate(**{c: _for_arrow(found[c]) for c in found.columns}).to_pyarrow_batches(
+        chunk_size=ROWS_PER_BATCH
+    )
     with output_errors(target), pq.ParquetWriter(target, reader.schema) as writer:
         for batch in reader:
             writer.write_batch(batch)
     return f"read_parquet({file_literal(target)})"
 
 
-def _has_arrow_values(kind: dt.DataType) -> bool:
-    """Return whether the driver's values of a type go into Arrow as they are; UUIDs, JSON and the like go as text."""
-    return bool(kind.is_string() or kind.is_numeric() or kind.is_boolean() or kind.is_temporal() or kind.is_binary())
+def _for_arrow(column: ir.Value) -> ir.Value:
+    """Return a column so that the driver has a value for whatever the database holds, and Arrow a type for it.
+
+    UUIDs, JSON and the like go as text, and so do numbers of any precision, which keep their digits; NaN is null. Times
+    that Python does not know (`infinity`, before Christ) become the first or last day it does, for staging to judge.
+    """
+    kind = column.type()
+    if kind.is_decimal() and kind.precision is not None and kind.precision <= DIGITS:
+        return column.nullif(ibis.literal("NaN").cast(kind))
+    if kind.is_timestamp() or kind.is_date():
+        first, last = (ibis.literal(day).cast(kind) for day in (FIRST, LAST))
+        return ibis.cases((column < first, first), (column > last, last), else_=column)
+    is_plain = kind.is_string() or kind.is_integer() or kind.is_floating() or kind.is_boolean()
+    return column if is_plain or kind.is_time() or kind.is_binary() else column.cast("string")
 
 
 def _down(problem: str, error: Exception, url: str) -> DependencyDown:

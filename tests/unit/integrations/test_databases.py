@@ -37,6 +37,11 @@ INSERT INTO events VALUES
   ('00000000-0000-0000-0000-000000000001', '2024-03-01 10:00', '2024-03-01', 'ログイン', true, '{"a": 1}', '10.0.0.1');
 CREATE VIEW breaking AS SELECT 1 / (i - 150000) AS x FROM generate_series(1, 250000) i;
 CREATE VIEW hanging_up AS SELECT pg_terminate_backend(pg_backend_pid()) AS x;
+CREATE TABLE odd AS SELECT
+  'infinity'::timestamptz AS open_end, '-infinity'::timestamp AS open_start, 'infinity'::date AS day,
+  '0044-03-15 BC'::timestamptz AS ides, '12000-01-01'::timestamp AS late, NULL::timestamptz AS nothing,
+  'NaN'::numeric(10, 2) AS fee, 'NaN'::numeric AS amount, 12345678901234567890123456789012345678901.25::numeric AS long,
+  1 / 3.0 AS third, 12345678901234567890::numeric(20, 0) AS id;
 CREATE TABLE nothing (id text, at timestamptz);
 CREATE SCHEMA crm;
 CREATE TABLE crm.accounts (id text);
@@ -141,6 +146,23 @@ class TestReading:
         assert customer == "00000000-0000-0000-0000-000000000001"
         assert (at, day, kind, ok) == ("2024-03-01 10:00:00", "2024-03-01", "ログイン", "true")
         assert (more, where) == ('{"a": 1}', "10.0.0.1/32")
+
+    def test_what_python_or_arrow_have_no_value_for_comes_all_the_same(self, engine, database: Server):
+        """`infinity` is a common end of what has none; numbers without stated digits may have any."""
+        ((*times, fee, amount, long, third, number),) = rows(engine, "odd")
+        days = [None if time is None else time[:10] for time in times]
+        assert days == ["9999-12-31", "0001-01-01", "9999-12-31", "0001-01-01", "9999-12-31", None]
+        assert (fee, amount, number) == (None, "NaN", "12345678901234567890")
+        assert long == "12345678901234567890123456789012345678901.25"
+        assert third is not None and third.startswith("0.33333333333333")
+
+    @pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "America/Los_Angeles", "Asia/Tokyo"])
+    def test_endless_times_keep_their_day_in_any_zone_of_the_session(
+        self, engine, database: Server, monkeypatch: pytest.MonkeyPatch, zone: str
+    ):
+        monkeypatch.setenv("PGTZ", zone)
+        ((open_end, _, _, ides, *_),) = rows(engine, "odd")
+        assert (str(open_end)[:10], str(ides)[:10]) == ("9999-12-31", "0001-01-01")
 
     def test_an_empty_table_keeps_its_columns(self, engine, database: Server):
         assert rows(engine, "nothing") == []
