@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from churn.explanation.causes import UNEXPLAINED, sum_by_cause, top_cause
 from churn.explanation.contributions import explain_rows
-from churn.explanation.reasons import choose_reasons, write_reasons
+from churn.explanation.reasons import choose_reasons
+from churn.explanation.sentences import write_reasons
 from churn.explanation.tables import to_long
 from tests.unit.modeling.toys import CATALOG, fitted
 

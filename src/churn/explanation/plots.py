@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from churn.evaluation.figures import BLUE, new_figure
 from churn.explanation.causes import CAUSE_TEXTS
 from churn.explanation.contributions import Contributions
-from churn.explanation.reasons import SHARE, shown
+from churn.explanation.sentences import SHARE, shown
 from churn.features.catalog import Catalog
 
 AXIS = "contribution to the risk (log-odds)"

@@ -1,4 +1,4 @@
-"""Reasons in plain words: what raises a customer's risk, with the customer's own numbers.
+"""Which reasons a customer is given: what raises the risk, and can be told with the customer's own numbers.
 
 A reason says what goes together with the risk; it does not claim a cause is proved. Only contributions that raise the
 risk become reasons; features of one topic become one, and no two reasons of a customer tell one fact, or nearly one.
@@ -6,23 +6,16 @@ risk become reasons; features of one topic become one, and no two reasons of a c
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from churn.core.settings import Language
 from churn.features.catalog import Catalog, Feature
 
-NOT_KNOWN: Mapping[Language, str] = {"en": "not known", "ja": "不明"}
-LONGEST = 80  # characters of a category that a sentence quotes
-SHARE = "share"  # unit of what is quoted in percent
-NEARLY = 0.05  # share of the typical value within which a number says nothing
-_ONE = re.compile(r"(?<![\d.,])1 (day|hour|action|month|ticket|payment|kind|time)s\b")
-_OR_MORE_JA = re.compile(r"(\d[\d,]*)\+(日|回|件)")
+NEARLY = 0.05  # share of the typical value within which a number says nothing; of all peers, for a rank
+MIDDLE = 50.0  # the rank of who stands in the middle of comparable customers
 
 
 def choose_reasons(
@@ -124,73 +117,37 @@ def tells(features: pd.DataFrame, catalog: Catalog, typical: Mapping[str, Any]) 
     """Return which values are worth quoting, shape (rows, features).
 
     A value that is not known is not, nor one whose prior is not known, nor a number that would be compared with nearly
-    itself ("326 days, typical: 323").
+    itself ("326 days, typical: 323"), nor one whose comparison speaks against the risk ("active on 32 days in the last
+    90, 0 in the 90 before").
     """
-    columns = [_tells(features, feature, typical) for feature in catalog.features]
+    columns = [_tells(features, feature, catalog, typical) for feature in catalog.features]
     return np.column_stack(columns)
 
 
-def _tells(features: pd.DataFrame, feature: Feature, typical: Mapping[str, Any]) -> np.ndarray:
+def _tells(features: pd.DataFrame, feature: Feature, catalog: Catalog, typical: Mapping[str, Any]) -> np.ndarray:
     quoted = feature.value_of or feature.name
     told = [quoted, feature.prior_of] if feature.prior_of else [quoted]
     is_known = features.reindex(columns=told).notna().all(axis=1).to_numpy()
-    usual = typical.get(quoted)
-    if quoted not in features or "{typical}" not in feature.reason_en:
+    compared = _comparison(features, feature, quoted, typical) if quoted in features else None
+    if compared is None:
         return np.asarray(is_known)
-    if not isinstance(usual, int | float) or not np.isfinite(usual):
-        return np.asarray(is_known)
-    away = np.abs(features[quoted].to_numpy(dtype=float) - usual)
-    return np.asarray(is_known & (away > NEARLY * abs(usual)))
+    excess, least = compared
+    direction = catalog[quoted].direction if quoted in catalog else feature.direction
+    return np.asarray(is_known & (np.abs(excess) > least) & (direction * excess >= 0))
 
 
-def write_reason(feature: Feature, row: Mapping[str, Any], typical: Mapping[str, Any], language: Language) -> str:
-    """Return one reason as a sentence.
-
-    Parameters
-    ----------
-    feature
-        The feature that speaks.
-    row
-        The customer's feature values.
-    typical
-        Median or most frequent values of the rows the model was fitted on.
-    """
-    value_of = feature.value_of or feature.name
-    template = feature.reason_ja if language == "ja" else feature.reason_en
-    quote = partial(shown, language=language, is_share=feature.unit == SHARE)
-    before = row.get(feature.prior_of) if feature.prior_of else None
-    prior = quote(before)
-    text = template.format(
-        value=quote(row.get(value_of), ceiling=feature.ceiling),
-        prior=prior,
-        change=f"+{prior}" if isinstance(before, float) and before > 0 else prior,
-        typical=quote(typical.get(value_of), ceiling=feature.ceiling),
-    )
-    return _ONE.sub(r"1 \1", text) if language == "en" else _OR_MORE_JA.sub(r"\1\2以上", text)
-
-
-def write_reasons(
-    chosen: Sequence[Sequence[Feature]], features: pd.DataFrame, typical: Mapping[str, Any], language: Language
-) -> list[list[str]]:
-    """Return the sentences of every row, in the order chosen."""
-    records: list[dict[str, Any]] = features.to_dict("records")  # type: ignore[assignment]
-    return [
-        [write_reason(feature, row, typical, language) for feature in speakers]
-        for speakers, row in zip(chosen, records, strict=True)
-    ]
-
-
-def shown(value: Any, language: Language, ceiling: float | None = None, *, is_share: bool = False) -> str:
-    """Return a value as a sentence quotes it, a share in percent."""
-    if value is None or (isinstance(value, float) and not np.isfinite(value)) or value is pd.NA:
-        return NOT_KNOWN[language]
-    if isinstance(value, str):
-        return value if len(value) <= LONGEST else f"{value[:LONGEST]}…"
-    number = float(value)
-    if is_share:
-        return f"{shown(100 * number, language)}%"
-    if ceiling is not None and number >= ceiling:
-        return f"{ceiling:,.0f}+"
-    if abs(number - round(number)) < 1e-9 or abs(number) >= 1000:
-        return f"{number:,.0f}"
-    return f"{number:,.{1 if abs(number) >= 10 else 2}f}".rstrip("0").rstrip(".")
+def _comparison(
+    features: pd.DataFrame, feature: Feature, quoted: str, typical: Mapping[str, Any]
+) -> tuple[np.ndarray, float] | None:
+    """Return how far what a sentence quotes lies above what it compares it with, and how far says something."""
+    template, usual = feature.reason_en, typical.get(quoted)
+    if "{typical}" in template and isinstance(usual, int | float) and np.isfinite(usual):
+        return features[quoted].to_numpy(dtype=float) - usual, NEARLY * abs(usual)
+    if feature.prior_of is None or feature.prior_of not in features:
+        return None
+    prior = features[feature.prior_of].to_numpy(dtype=float)
+    if "{rank}" in template:
+        return prior - MIDDLE, NEARLY * 2 * MIDDLE
+    if "{change}" in template:
+        return prior, 0.0
+    return features[quoted].to_numpy(dtype=float) - prior, 0.0

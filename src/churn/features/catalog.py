@@ -36,7 +36,8 @@ class Feature:
     en, ja
         Meaning in words.
     reason_en, reason_ja
-        Sentence templates over `{value}`, `{prior}`, `{change}` (the prior with its sign) and `{typical}`.
+        Sentence templates over `{value}`, `{prior}`, `{change}` (the prior with its sign), `{rank}` (the prior in
+        words) and `{typical}`.
     topic
         Features with one topic tell the same fact: at most one of them becomes a reason.
     kind

@@ -14,7 +14,8 @@ from churn.core.settings import PolicySettings
 from churn.evaluation.money import contact_profit, customer_values, monthly_revenue
 from churn.explanation.causes import CAUSE_TEXTS, OFFERS, sum_by_cause, top_cause
 from churn.explanation.contributions import explain_rows
-from churn.explanation.reasons import choose_reasons, facts_told, tells, write_reasons
+from churn.explanation.reasons import choose_reasons, facts_told, tells
+from churn.explanation.sentences import write_reasons
 from churn.features.catalog import MRR, plain_name
 from churn.modeling.bundle import Bundle
 
@@ -74,8 +75,8 @@ def score_rows(
                 probability, customer_values(mrr, policy.money), policy.money, np.isin(cause, OFFERS)
             ),
             "cause": cause,
-            "reasons_en": write_reasons(chosen, quoted, bundle.typical, "en"),
-            "reasons_ja": write_reasons(chosen, quoted, bundle.typical, "ja"),
+            "reasons_en": write_reasons(chosen, quoted, bundle.typical, "en", policy.currency),
+            "reasons_ja": write_reasons(chosen, quoted, bundle.typical, "ja", policy.currency),
             "action_en": [CAUSE_TEXTS[c].action_en for c in cause],
             "action_ja": [CAUSE_TEXTS[c].action_ja for c in cause],
             "model_name": mark.name,

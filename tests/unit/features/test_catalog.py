@@ -106,6 +106,6 @@ def test_every_feature_of_every_family_is_named_worded_and_speaks_for_a_cause(en
         assert feature.cause in CAUSES
         assert feature.en and feature.ja and feature.topic
         for template in (feature.reason_en, feature.reason_ja):
-            assert template.format(value=1, prior=2, change=2, typical=3)
+            assert template.format(value=1, prior=2, change=2, rank=4, typical=3)
         assert {feature.value_of, feature.prior_of} <= {None, *built.catalog.names}
         assert feature.empty is None or feature.kind == "number"

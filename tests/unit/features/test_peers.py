@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from churn.explanation.reasons import write_reason
+from churn.explanation.sentences import write_reason
 from churn.features.matrix import build_features
 from tests.builders import features_of, make_inputs, make_source, staged_table
 
@@ -88,15 +88,15 @@ def test_a_rank_is_told_with_the_number_that_is_ranked():
             for name in row if name.startswith("peer")}  # fmt: skip
     assert told == {
         "peer_active_days_rank_30d": [
-            "Active on 2 days in the last 30 (75% of comparable customers lie below)",
-            "直近30日間の利用は2日（同種の顧客の75%がこれを下回る）",
+            "Active on 2 days in the last 30 (more than 75% of comparable customers)",
+            "直近30日間の利用は2日（同種の顧客の75%を上回る）",
         ],
         "peer_events_rank_30d": [
-            "3 actions in the last 30 days (0% of comparable customers lie below)",
-            "直近30日間の操作は3回（同種の顧客の0%がこれを下回る）",
+            "3 actions in the last 30 days (the lowest of comparable customers)",
+            "直近30日間の操作は3回（同種の顧客で最小）",
         ],
         "peer_activity_recency_days_rank": [
-            "90+ days since any activity (98.1% of comparable customers lie below)",
-            "最後の利用から90日以上（同種の顧客の98.1%がこれを下回る）",
+            "No activity in the last 90 days (more than 98% of comparable customers)",
+            "利用：直近90日間なし（同種の顧客の98%を上回る）",
         ],
     }
