@@ -27,7 +27,8 @@ WAIT_SECONDS = 30
 def champion_version(settings: ChurnSettings) -> str | None:
     """Return the version in use, or None where there is none yet."""
     client, _ = connect(settings)
-    return _number(aliased(client, model_name(settings), CHAMPION))
+    with store_errors(settings.tracking):
+        return _number(aliased(client, model_name(settings), CHAMPION))
 
 
 def apply_gate(settings: ChurnSettings, version: str, verdict: Verdict) -> str:

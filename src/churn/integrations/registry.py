@@ -29,6 +29,7 @@ ABOUT = (
     "`{name}`, one version per training run. `champion` is the one that `churn score` uses; a version's description is "
     "its model card, its tags say what the gate found."
 )
+NOT_THERE = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")  # the name or version is not; the alias is not
 DESCRIPTION_LIMIT = 5000  # characters that the registry keeps
 
 
@@ -122,9 +123,9 @@ def load_model(settings: ChurnSettings, wanted: str) -> RegisteredModel:
 
     client, _ = connect(settings)
     name = model_name(settings)
-    found = require_version(client, name, wanted)
-    checksum = found.tags.get(CHECKSUM_TAG, "")
-    with tempfile.TemporaryDirectory() as folder:
+    with store_errors(settings.tracking), tempfile.TemporaryDirectory() as folder:
+        found = require_version(client, name, wanted)
+        checksum = found.tags.get(CHECKSUM_TAG, "")
         try:
             path = mlflow.artifacts.download_artifacts(f"models:/{name}/{found.version}", dst_path=folder)
             bundle = read_bundle(Path(path) / "artifacts" / "bundle", checksum)
@@ -163,12 +164,17 @@ def find_version(client: MlflowClient, name: str, wanted: str) -> ModelVersion |
 
 
 def aliased(client: MlflowClient, name: str, alias: str) -> ModelVersion | None:
-    """Return the version an alias points at, or None."""
+    """Return the version an alias points at, or None where it points at none.
+
+    A store that does not answer raises: taken for "there is no champion", it would cost the champion its place.
+    """
     from mlflow.exceptions import MlflowException
 
     try:
         return client.get_model_version_by_alias(name, alias)
-    except MlflowException:
+    except MlflowException as error:
+        if error.error_code not in NOT_THERE:
+            raise
         return None
 
 

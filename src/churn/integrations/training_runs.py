@@ -54,12 +54,14 @@ def find_training_runs(settings: ChurnSettings, wanted: Sequence[str]) -> list[T
     """
     client, experiment_id = connect(settings)
     with store_errors(settings.tracking):
-        found = client.search_runs(
-            [experiment_id], "tags.stage = 'train' and attributes.status = 'FINISHED'", max_results=1000,
-            order_by=["attributes.start_time DESC"],
-        )  # fmt: skip
-    runs = [run for run in found if TEST_TAG in run.data.tags]
-    name = model_name(settings)
+        return _find(client, experiment_id, model_name(settings), wanted)
+
+
+def _find(client: MlflowClient, experiment_id: str, name: str, wanted: Sequence[str]) -> list[TrainingRun]:
+    found = client.search_runs(
+        [experiment_id], "tags.stage = 'train' and attributes.status = 'FINISHED'", max_results=1000
+    )
+    runs = sorted((run for run in found if TEST_TAG in run.data.tags), key=_version_number, reverse=True)
     if not runs:
         raise DependencyDown(
             f"no training run of {name} has finished yet. {describe_versions(client, name)}. "
@@ -145,6 +147,11 @@ def _choose(client: MlflowClient, name: str, runs: Sequence[Run], word: str) -> 
         return next((run for run in runs if run.info.run_id == version.run_id), None)
     matches = [run for run in runs if len(word) >= LEAST_ID and run.info.run_id.startswith(word)]
     return matches[0] if len(matches) == 1 else None
+
+
+def _version_number(run: Run) -> int:
+    """Return the number by which a run is older or newer than another, whatever the clock said at the time."""
+    return int(run.data.tags.get("model_version", 0))
 
 
 def _describe(run: Run) -> TrainingRun:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 
 import pytest
 from mlflow import MlflowClient
@@ -50,6 +52,30 @@ class TestGate:
         assert version.tags["gate.reasons"] == "no signal beyond recency; AUC does not beat"
         assert not version.aliases
         assert champion_version(settings) is None
+
+    def test_a_store_that_does_not_answer_is_not_taken_for_one_without_a_champion(
+        self, settings: ChurnSettings, register: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Another process locks the database for good between two requests."""
+        apply_gate(settings, register(), PASSED)
+        impatient = settings.tracking.model_copy(update={"uri": settings.tracking.uri.replace("=60", "=0.2")})
+        settings, later = settings.model_copy(update={"tracking": impatient}), register()
+        plain, locked = MlflowClient.get_model_version_by_alias, sqlite3.connect(settings.paths.models / "mlflow.db")
+
+        def find(client: MlflowClient, name: str, alias: str) -> object:
+            locked.execute("BEGIN EXCLUSIVE")
+            try:
+                return plain(client, name, alias)
+            finally:
+                locked.rollback()
+
+        with closing(locked), monkeypatch.context() as context:
+            context.setattr(MlflowClient, "get_model_version_by_alias", find)
+            with pytest.raises(DependencyDown, match="another process is writing to it: try again later"):
+                apply_gate(settings, later, PASSED)
+            with pytest.raises(DependencyDown, match="locked"):
+                champion_version(settings)
+        assert champion_version(settings) == "1"
 
 
 class TestMoving:

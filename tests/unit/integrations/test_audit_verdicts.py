@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -26,3 +28,14 @@ def test_the_newest_verdict_on_a_data_set_counts_and_no_other_stages_tag_does(tm
     assert find_audit(settings, "one") == "passed"
     assert find_audit(settings, "two") == "failed"
     assert find_audit(settings, "three") is None
+
+
+def test_the_newest_counts_also_where_the_clock_was_set_back_since(tmp_path: Path) -> None:
+    settings = make_settings(tmp_path)
+    for verdict in ("passed", "failed"):
+        with stage_run("audit", settings) as tracker:
+            record_audit(tracker, "one", verdict)  # type: ignore[arg-type]
+        if verdict == "passed":  # on a day that was still to come
+            with closing(sqlite3.connect(tmp_path / "mlflow.db")) as store, store:
+                store.execute("UPDATE runs SET start_time = 4102444800000")
+    assert find_audit(settings, "one") == "failed"
