@@ -32,6 +32,7 @@ from pipelines.composition import CONF, read_command_line, settings_from
 
 log = logging.getLogger(__name__)
 INTERRUPTED = 128 + signal.SIGINT  # as shells have it
+failed = logging.getLogger("failures")  # into the log file of the run
 OBJECTS_BETWEEN_COLLECTIONS = 200_000
 S = TypeVar("S", bound=ChurnSettings)
 
@@ -52,9 +53,10 @@ def stage_main(stage: str, kind: type[S], run: Callable[[S], StageResult]) -> Ca
                 write_results(Path(HydraConfig.get().runtime.output_dir), stage, result)
                 log.info("%s: %s", stage, result.summary)
                 if result.unsent:
-                    failures.append(report(DependencyDown(result.unsent), debug))
+                    raise DependencyDown(result.unsent)
             except Exception as error:  # noqa: BLE001 - the edge: every error becomes one message and a code
                 failures.append(report(error, debug))
+                failed.error("exit code %d, %s: %s", failures[-1], type(error).__name__, error)
 
         # Libraries make a million objects that stay; Python's 700 would look through them for cycles again and again,
         # a second of every run. Other tools that load much for a short life do likewise (mypy at this number).

@@ -45,6 +45,8 @@ def test_a_refusal_is_one_message_and_its_code(tmp_path: Path) -> None:
     done = _main(_raising(DataRefused("no rows", table="events", remedy="Export again")), tmp_path)
     assert (done.code, done.err) == (1, "error: events: no rows. Export again\n")
     assert not list(tmp_path.rglob("run_results.json"))
+    (path,) = tmp_path.glob("runs/validate/*/validate.log")
+    assert "ERROR failures exit code 1, DataRefused: events: no rows. Export again" in path.read_text()
 
 
 def test_an_unexpected_error_is_said_to_be_a_defect_without_a_traceback(tmp_path: Path) -> None:

@@ -49,6 +49,8 @@ SHEET: Mapping[Language, str] = {"en": "at risk", "ja": "解約リスク"}
 WRAPPED = ("cause_text", "reason_1", "reason_2", "reason_3", "action")
 MOST_ROWS = 2**20 - 1  # beside the heading; what Excel has no room for would be left out without a word
 WIDTH, WRAPPED_WIDTH = 14, 38  # characters
+HEADING_HEIGHT = 45  # points: three lines
+A3 = 8  # paper, as spreadsheets number it; printed, the list is one page wide, its headings on every page
 WIDTHS: Mapping[str, int] = {"list_position": 6, "as_of_date": 11, "churn_probability": 10, "risk_rank": 10,
                              "risk_band": 8, "cause": 19, "cause_text": 27}  # fmt: skip
 
@@ -71,8 +73,8 @@ def heading(name: str, language: Language, words: Mapping[str, str], currency: s
     'Sales region'
     """
     if name in HEADINGS:
-        unit = f" ({currency})" if name in MONEY else ""
-        return HEADINGS[name][LANGUAGES.index(language)] + unit
+        unit = f"（{currency}）" if language == "ja" else f" ({currency})"
+        return HEADINGS[name][LANGUAGES.index(language)] + (unit if name in MONEY else "")
     text = words.get(name) or name.replace("_", " ")
     return text[:1].upper() + text[1:]
 
@@ -118,6 +120,11 @@ def write_xlsx(rows: pd.DataFrame, path: Path, language: Language, words: Mappin
                     sheet.write_string(line, column, value, cell)
                 elif value is not None:
                     sheet.write_number(line, column, value, plain)
+        sheet.set_row(0, HEADING_HEIGHT)
+        sheet.set_landscape()
+        sheet.set_paper(A3)
+        sheet.fit_to_pages(1, 0)
+        sheet.repeat_rows(0)
         sheet.freeze_panes(1, 2)
         sheet.autofilter(0, 0, max(len(records), 1), max(len(names) - 1, 0))
     write_file(buffer.getvalue(), path)

@@ -77,8 +77,16 @@ class TestXlsx:
         sheet = openpyxl.load_workbook(tmp_path / "list.xlsx").worksheets[0]
         titles = [cell.value for cell in sheet[1]]
         assert titles[:4] == ["順位", "顧客", "基準日", "解約確率"] and "理由1" in titles
-        assert "国" in titles and "月額料金 (EUR)" in titles and sheet.title == "解約リスク"
+        assert "国" in titles and "月額料金（EUR）" in titles and sheet.title == "解約リスク"
         assert {sheet.cell(line, titles.index("リスク") + 1).value for line in range(2, 8)} == {"高"}
+
+    def test_printed_it_is_one_page_wide_with_its_headings_on_every_page(self, tmp_path: Path) -> None:
+        _write(list_rows(), tmp_path / "list.xlsx")
+        sheet = openpyxl.load_workbook(tmp_path / "list.xlsx").worksheets[0]
+        assert sheet.sheet_properties.pageSetUpPr.fitToPage
+        assert (sheet.page_setup.orientation, sheet.page_setup.fitToHeight) == ("landscape", 0)
+        assert sheet.print_title_rows == "$1:$1"
+        assert sheet.row_dimensions[1].height >= 45  # the longest heading takes three lines
 
     def test_the_control_group_is_told_from_those_to_contact(self, tmp_path: Path) -> None:
         _write(list_rows(["a", "b"], arm=["treatment", "control"]), tmp_path / "list.xlsx")
