@@ -31,7 +31,7 @@ real: $(BASE)  ## validate to score on the four real data sets; prints one table
 	$(BIN)/python benchmarks/real.py
 
 ui: $(BASE)  ## MLflow in a browser, on this machine only
-	MLFLOW_DISABLE_TELEMETRY=true $(BIN)/mlflow ui --host 127.0.0.1 --port 5000 --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///$(CURDIR)/models/mlflow.db}"
+	MLFLOW_DISABLE_TELEMETRY=true $(BIN)/mlflow ui --host 127.0.0.1 --port 5000 --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///$${CHURN_HOME:-$(CURDIR)}/models/mlflow.db}"
 
 format: $(DEV)  ## put the code in order
 	$(BIN)/ruff format .

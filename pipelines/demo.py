@@ -40,14 +40,13 @@ def _show(settings: SimulateSettings, done: dict[str, StageResult]) -> None:
     folder = source_folder(settings, "lists")
     rows, _ = read_published(folder, done["score"].as_of_dates[0], "worklist")
     print_table(select_rows(rows, Selection(top=SHOWN)), "en", settings.policy.currency)
-    root = settings.paths.root
     for line in (
         f"The list:   churn list, or {folder}",
         "            churn list --language ja --top 5; churn list --cause pricing",
         "            churn list --format xlsx --out list.xlsx",
         f"Plots:      {settings.tracking.artifacts} (runs {done['train'].run_id} and {done['explain'].run_id})",
         f"Model:      churn-{settings.source.name} in MLflow, stored under {settings.paths.models}",
-        f"MLflow:     make ui   (or: mlflow ui --backend-store-uri {settings.tracking.uri}) from {root}",
+        f"MLflow:     make ui   (or: mlflow ui --backend-store-uri '{settings.tracking.uri}')",
     ):
         log.info("%s", line)
 

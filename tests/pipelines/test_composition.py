@@ -22,6 +22,12 @@ def test_plain_overrides_and_choices_are_taken() -> None:
     assert (settings.policy.capacity, settings.policy.currency, settings.model.name) == (7, "JPY", "logistic")
 
 
+@pytest.mark.parametrize("days", [30, 60])
+def test_the_embargo_grows_with_the_horizon(days: int) -> None:
+    settings = compose("train", ChurnSettings, [f"windows.horizon_days={days}"])
+    assert settings.windows.embargo_days == settings.windows.lead_days + days
+
+
 def test_experiment_overrides_come_after_their_groups() -> None:
     settings = compose("train", ChurnSettings, ["experiment=telco", "calibration=isotonic"])
     assert (settings.source.name, settings.calibration.method) == ("telco", "isotonic")

@@ -41,16 +41,34 @@ class DateRange(StrictSettings):
 
 
 class WindowSettings(StrictSettings):
-    """Which dates are asked about, what may be known, and where the outcome is read (all in days)."""
+    """Which dates are asked about, what may be known, and where the outcome is read (all in days).
+
+    `embargo_days` that are not given are the least: lead and horizon.
+
+    Examples
+    --------
+    >>> windows = WindowSettings(lead_days=7, horizon_days=60, embargo_days=None, cadence_days=30, observation_days=90)
+    >>> windows.embargo_days
+    67
+    """
 
     lead_days: Days
     horizon_days: PositiveDays
-    embargo_days: Days
+    embargo_days: Days = 0
     cadence_days: PositiveDays
     observation_days: PositiveDays
     history_days: Days = 90
     max_dates: Annotated[int, Field(ge=1)] = 24
     as_of: list[DateRange] = []
+
+    @model_validator(mode="before")
+    @classmethod
+    def _least_embargo(cls, values: dict[str, Any]) -> dict[str, Any]:
+        if values.get("embargo_days") is not None:
+            return values
+        parts = [values.get("lead_days"), values.get("horizon_days")]
+        least = sum(parts) if all(isinstance(part, int) for part in parts) else 0  # what is no number is said anyway
+        return {**values, "embargo_days": least}
 
     @model_validator(mode="after")
     def _embargo_covers_label(self) -> WindowSettings:
