@@ -66,9 +66,8 @@ class WindowSettings(StrictSettings):
     def _least_embargo(cls, values: dict[str, Any]) -> dict[str, Any]:
         if values.get("embargo_days") is not None:
             return values
-        parts = [values.get("lead_days"), values.get("horizon_days")]
-        least = sum(parts) if all(isinstance(part, int) for part in parts) else 0  # what is no number is said anyway
-        return {**values, "embargo_days": least}
+        parts = [days for days in (values.get("lead_days"), values.get("horizon_days")) if isinstance(days, int)]
+        return {**values, "embargo_days": sum(parts)}  # what is no number is said by its own check
 
     @model_validator(mode="after")
     def _embargo_covers_label(self) -> WindowSettings:

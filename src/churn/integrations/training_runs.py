@@ -54,10 +54,13 @@ def find_training_runs(settings: ChurnSettings, wanted: Sequence[str]) -> list[T
     """
     client, experiment_id = connect(settings)
     with store_errors(settings.tracking):
-        return _find(client, experiment_id, model_name(settings), wanted)
+        return _find(client, experiment_id, settings, wanted)
 
 
-def _find(client: MlflowClient, experiment_id: str, name: str, wanted: Sequence[str]) -> list[TrainingRun]:
+def _find(
+    client: MlflowClient, experiment_id: str, settings: ChurnSettings, wanted: Sequence[str]
+) -> list[TrainingRun]:
+    name = model_name(settings)
     found = client.search_runs(
         [experiment_id], "tags.stage = 'train' and attributes.status = 'FINISHED'", max_results=1000
     )
