@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from churn.core.strict import Days, PositiveDays, StrictSettings
 
@@ -54,20 +54,17 @@ class WindowSettings(StrictSettings):
 
     lead_days: Days
     horizon_days: PositiveDays
-    embargo_days: Days = 0
+    embargo_days: Days
     cadence_days: PositiveDays
     observation_days: PositiveDays
     history_days: Days = 90
     max_dates: Annotated[int, Field(ge=1)] = 24
     as_of: list[DateRange] = []
 
-    @model_validator(mode="before")
+    @field_validator("embargo_days", mode="before")
     @classmethod
-    def _least_embargo(cls, values: dict[str, Any]) -> dict[str, Any]:
-        if values.get("embargo_days") is not None:
-            return values
-        parts = [days for days in (values.get("lead_days"), values.get("horizon_days")) if isinstance(days, int)]
-        return {**values, "embargo_days": sum(parts)}  # what is no number is said by its own check
+    def _least_embargo(cls, days: Any, info: ValidationInfo) -> Any:
+        return info.data.get("lead_days", 0) + info.data.get("horizon_days", 0) if days is None else days
 
     @model_validator(mode="after")
     def _embargo_covers_label(self) -> WindowSettings:
