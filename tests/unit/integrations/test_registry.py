@@ -97,9 +97,9 @@ class TestRegistering:
     ) -> None:
         plain = mlflow.MlflowClient.create_registered_model
 
-        def outrun(client: mlflow.MlflowClient, name: str) -> Any:
+        def outrun(client: mlflow.MlflowClient, name: str, **more: Any) -> Any:
             plain(client, name)  # the other training has just made it
-            return plain(client, name)
+            return plain(client, name, **more)
 
         monkeypatch.setattr(mlflow.MlflowClient, "create_registered_model", outrun)
         assert register() == "1"
