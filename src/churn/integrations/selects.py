@@ -113,7 +113,7 @@ def _assumes_a_zone(node: dict[str, Any]) -> bool:
 
 
 def _lacks_a_zone(kind: str) -> bool:
-    return kind.startswith(("TIMESTAMP", "DATE")) and "ZONE" not in kind
+    return kind.startswith(("TIMESTAMP", "DATE")) and not ("TIME ZONE" in kind or "TIMESTAMPTZ" in kind)
 
 
 def _files(tree: Any) -> Iterator[str]:

@@ -114,6 +114,7 @@ def test_columns_without_a_zone_that_become_instants_are_refused(select: str, co
     "select",
     [
         "SELECT id, seen FROM new UNION ALL SELECT id, timezone('Asia/Tokyo', seen) FROM old",
+        "SELECT id, seen FROM new UNION ALL SELECT id, timezone('Asia/Tokyo', day) FROM old",
         "SELECT old.seen FROM old JOIN new USING (id)",
         "SELECT * FROM new WHERE seen >= DATE '2024-01-01'",
         "SELECT seen::DATE AS day FROM new",
