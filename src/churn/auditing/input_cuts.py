@@ -51,7 +51,7 @@ def find_arrivals(engine: Engine, relation: str, times: Collection[str]) -> list
     come, so such pairs are no accident where there are enough rows.
     """
     kinds = columns_of(engine, relation)
-    counts = engine.run(f"SELECT count(*){''.join(f', count({identifier(t)})' for t in times)} FROM {relation}")[0]
+    counts = engine.run(f"SELECT count(*){''.join(f', count({_said(t)})' for t in times)} FROM {relation}")[0]
     total, filled = counts[0], dict(zip(times, counts[1:], strict=True))
     by_chance = {time: max(LEAST_ROWS, LOG_CHANCE / math.log(total / n)) for time, n in filled.items() if 0 < n < total}
     found: list[Arrival] = []
@@ -72,7 +72,7 @@ def find_arrivals(engine: Engine, relation: str, times: Collection[str]) -> list
 
 def _arrivals_of(engine: Engine, value: str, by_chance: Mapping[str, float]) -> Iterable[Arrival]:
     name = identifier(value)
-    with_it = "".join(f", count({identifier(time)})" for time in by_chance)
+    with_it = "".join(f", count({_said(time)})" for time in by_chance)
     few = f"(SELECT approx_count_distinct({name}) FROM {SOME}) <= {MOST_VALUES}"
     groups = engine.run(
         f"SELECT CASE WHEN {few} THEN {name}::VARCHAR ELSE '' END AS value, count(*){with_it} "
@@ -97,27 +97,38 @@ def cut_view(
     if not facts:
         return f"SELECT * FROM {relation}"
     kinds, come = columns_of(engine, relation), {name: time.has_come(zone, as_of) for name, time in happened.items()}
-    changed = {n: f"CASE WHEN {come[n]} THEN {identifier(n)} END" for n in facts}
+    changed = {n: f"CASE WHEN {come[n]} THEN {identifier(n)}{_or_blank(relation, n, kinds[n])} END" for n in facts}
     for arrival in find_arrivals(
         engine, relation, [n for n in facts if not _lies_ahead(engine, relation, times[n], zone, end)]
     ):
         earlier = changed.get(arrival.value, identifier(arrival.value))
-        is_to_come = f"{identifier(arrival.time)} IS NOT NULL AND NOT {come[arrival.time]}"
+        is_to_come = f"{_said(arrival.time)} IS NOT NULL AND NOT {come[arrival.time]}"
         before = "NULL" if arrival.before is None else f"CAST('{quoted(arrival.before)}' AS {kinds[arrival.value]})"
         changed[arrival.value] = f"CASE WHEN {is_to_come} THEN {before} ELSE {earlier} END"
-    has_none = " AND ".join(f"{identifier(name)} IS NULL" for name in facts)
+    has_none = " AND ".join(f"{_said(name)} IS NULL" for name in facts)
     begun = f"(({' OR '.join(come[n] for n in facts)}) OR ({has_none}))"
-    versions = [f"({identifier(n)} IS NULL OR {come[n]})" for n in happened if _VERSION.match(n)]
-    late = [f"({identifier(n)} IS NULL OR {times[n].has_come(zone, as_of + timedelta(days=1))})" for n in written]
+    versions = [f"({_said(n)} IS NULL OR {come[n]})" for n in happened if _VERSION.match(n)]
+    late = [f"({_said(n)} IS NULL OR {times[n].has_come(zone, as_of + timedelta(days=1))})" for n in written]
     replaced = ", ".join(f"{sql} AS {identifier(name)}" for name, sql in changed.items())
     return f"SELECT * REPLACE ({replaced}) FROM {relation} WHERE {' AND '.join([begun, *versions, *late])}"
+
+
+def _said(time: str) -> str:
+    """Return SQL for what a time says, null where it is an empty text."""
+    return f"nullif(trim({identifier(time)}::VARCHAR), '')"
+
+
+def _or_blank(relation: str, time: str, kind: str) -> str:
+    """Return SQL that goes on with what stands for no time in other rows: an empty text where there is one."""
+    name = identifier(time)
+    return f" ELSE (SELECT min({name}) FROM {relation} WHERE trim({name}) = '')" if kind == "VARCHAR" else ""
 
 
 def _lies_ahead(engine: Engine, relation: str, time: TimeColumn, zone: str, end: date | None) -> bool:
     if end is None:
         return False
     ahead = f"NOT {time.has_come(zone, end + timedelta(days=1))}"
-    there = f"{identifier(time.name)} IS NOT NULL"
+    there = f"{_said(time.name)} IS NOT NULL"
     share = engine.run(f"SELECT avg(({ahead})::INT) FROM {relation} WHERE {there}")[0][0]
     return share is not None and share > MOST_AHEAD
 

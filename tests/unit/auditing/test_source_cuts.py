@@ -104,6 +104,18 @@ def test_a_status_is_as_it_was_before_its_time(audited: Audited) -> None:
     assert set(zip(found["value"], found["other_value"], strict=True)) == {("solved", "open")}
 
 
+@pytest.mark.parametrize("size", ["size", "(closed_on = '')::INT"])
+def test_an_empty_text_says_that_there_is_no_time(audited: Audited, tmp_path: Path, size: str) -> None:
+    text = "CASE WHEN closed_at < '2024-03-01' THEN strftime(closed_at AT TIME ZONE 'UTC', '%Y-%m-%d') ELSE '' END"
+    people = f"SELECT customer_id, size, {text} AS closed_on FROM '{audited.raw}/customers.parquet'"
+    audited.engine.run(f"COPY ({people}) TO '{tmp_path}/customers.parquet' (FORMAT parquet)")
+    written = Audited(audited.engine, audited.raw, customers=tmp_path / "customers.parquet")
+    select = (
+        f"SELECT customer_id, TIMESTAMPTZ '2024-01-01 00:00:00+00' AS signed_up_at, {size} AS size FROM customers_raw"
+    )
+    assert written.named(("size",), customers=select) == set()
+
+
 def test_a_select_may_filter_and_mask_by_such_a_status(audited: Audited) -> None:
     masked = PLAIN.replace(
         "*", "CASE WHEN status = 'solved' THEN resolved_at END AS resolved_at, * EXCLUDE (resolved_at)", 1
