@@ -89,9 +89,9 @@ def _empty_columns(tables: Mapping[str, ir.Table]) -> list[str]:
 
 def _alike_ids(customers: ir.Table) -> list[str]:
     pairs = find_alike(customers)
-    shown = ", ".join(f"'{one}' and '{other}'" for one, other in pairs[:SHOWN_IDS])
+    shown = ", ".join(f"{one!a} and {other!a}" for one, other in pairs[:SHOWN_IDS])  # they may well look the same
     return (
-        [f"customers whose ids differ only by spaces or letter case: {len(pairs)} ({shown}); one or two?"]
+        [f"customers whose ids differ only by spaces, letter case or Unicode form: {len(pairs)} ({shown}); one or two?"]
         if pairs
         else []
     )

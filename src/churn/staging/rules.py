@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import ibis.expr.types as ir
 
@@ -64,7 +65,7 @@ RULES: Mapping[str, Rule] = {
         "List placeholders under sentinel_dates in the source file, or move earliest_date / latest_date",
     ),
     "future": Rule(
-        "things that have not happened yet: their time is to come",
+        "things that have not happened yet: their time is to come (this machine's clock says {today})",
         "Correct the export or the mapping (day and month swapped?), or raise {share} to reject such rows",
         "max_future_share",
     ),
@@ -181,4 +182,5 @@ def _facts(contract: TableContract, column: str, source: SourceSettings) -> dict
         "allowed": ", ".join(known.allowed) if known else "",
         "earliest": source.earliest_date,
         "latest": source.latest_date,
+        "today": datetime.now(UTC).date(),
     }

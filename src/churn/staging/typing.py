@@ -27,6 +27,7 @@ MOVED = "clock_moved"
 _DATE, _TIME = r"^\d{4}-\d{2}-\d{2}", r"[Tt ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?"
 _NAIVE = rf"{_DATE}({_TIME})?$"
 _AWARE = rf"{_DATE}{_TIME} ?([Zz]|UTC|GMT|[+-](0\d|1[0-4])(:?[0-5]\d)?)$"
+_VISIBLE = r"[^\s\p{Z}\p{C}]"  # an id of blanks, or of marks that nobody sees, is none
 
 
 @ibis.udf.scalar.builtin  # type: ignore[untyped-decorator]
@@ -160,7 +161,8 @@ def _as_id(value: Any, column: Column, contract: TableContract) -> tuple[Any, Ru
             remedy="Export or map them as text or whole numbers",
         )  # fmt: skip
     _refuse_nested(kind, column, contract)
-    return value.cast("string").replace("\0", "").nullif(""), []
+    text = value.cast("string").replace("\0", "")
+    return ibis.ifelse(text.re_search(_VISIBLE), text, ibis.null("string")), []
 
 
 def _refuse_nested(kind: Any, column: Column, contract: TableContract) -> None:

@@ -22,6 +22,9 @@ def spaced(table):
         (("7", "12"), ("0007", "0012"), "leading zeros"),
         (("0007", "0012"), ("7", "12"), "leading zeros"),
         (("ab-1", "ab-2"), ("AB-1", "AB-2"), "capital and small letters"),
+        (("\ufeffA1", "A2\u200b"), ("A1", "A2"), "signs that nobody sees"),
+        (("Jose\u0301", "Zoe\u0308"), ("Jos\u00e9", "Zo\u00eb"), "how Unicode writes accents or wide signs"),
+        (("\uff11\uff12",), ("12",), "how Unicode writes accents or wide signs"),
     ],
 )
 def test_ids_written_otherwise_are_recognised(engine, strangers, customers, words: str):
@@ -50,3 +53,12 @@ def test_customers_who_may_be_one_are_found_in_pairs_whatever_their_versions(eng
     rows = [{"customer_id": name} for name in ("C1", "C1 ", "c2", "C2", "C2", "C3", "C3")]
     table = ibis.memtable(rows, schema={"customer_id": "string"})
     assert find_alike(table) == [("C1", "C1 "), ("C2", "c2")]
+
+
+@pytest.mark.parametrize("other", ["\uff23\uff11", "C\u200b1", "\ufeffC1", "c\u00ad1"])
+def test_customers_who_look_the_same_are_found_whatever_the_bytes_of_their_ids(engine, other: str):
+    assert find_alike(ids("C1", "C2", other)) == [tuple(sorted(["C1", other]))]
+
+
+def test_accents_put_together_or_apart_are_the_same(engine):
+    assert find_alike(ids("Jos\u00e9", "Jose\u0301", "Jose")) == [("Jose\u0301", "Jos\u00e9")]

@@ -151,6 +151,16 @@ def test_a_bare_null_of_the_select_is_a_missing_value(engine):
     assert (row["value"], row["user_id"], row["known_at"], row["broken_rule"]) == (None, None, None, None)
 
 
+@pytest.mark.parametrize("blank", [" ", "\u3000", "\u00a0", "\u200b", "\ufeff", "\t\u200b "])
+def test_an_id_of_which_nothing_is_seen_is_missing(engine, blank: str):
+    raw = ibis.memtable(pa.table({"customer_id": [blank, f"{blank}A"], "signed_up_at": ["2024-01-01"] * 2}))
+    rows = plain(type_columns(raw, CONTRACT["customers"], make_source()), "customer_id")
+    assert {(row["customer_id"], row["broken_rule"]) for row in rows} == {
+        (None, "null:customer_id"),
+        (f"{blank}A", None),
+    }
+
+
 def test_an_id_that_is_a_float_is_refused_before_any_row_is_read(engine):
     raw = ibis.memtable(pa.table({"customer_id": [1.0], "signed_up_at": ["2024-01-01"]}))
     with pytest.raises(DataRefused) as refused:
