@@ -25,7 +25,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from churn.core.errors import ChurnError, ConfigRefused, DependencyDown, OutputFailed
 from churn.core.settings import ChurnSettings
-from churn.integrations.engine import shortage
+from churn.integrations.engine import lost_file, shortage
 from churn.integrations.interrupts import Stopped
 from churn.integrations.results import StageResult, write_results
 from pipelines.composition import CONF, read_command_line, settings_from
@@ -85,7 +85,8 @@ def report(error: BaseException, debug: bool) -> int:
         return Stopped.exit_code if isinstance(error, Stopped) else INTERRUPTED
     if isinstance(error, HydraException | OmegaConfBaseException):
         error = ConfigRefused([line for line in str(error).splitlines() if line.strip()][:1])
-    error = shortage(error) or error
+    if not isinstance(error, ChurnError):  # one of those has said already what was lacking
+        error = shortage(error) or lost_file(error) or error
     if isinstance(error, ChurnError):
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
         return error.exit_code

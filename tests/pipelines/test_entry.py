@@ -11,9 +11,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from churn.core.errors import DataRefused
+from churn.core.errors import DataRefused, OutputFailed
 from churn.core.settings import ChurnSettings
 from churn.integrations.results import StageResult
+from churn.integrations.store import output_errors
 from pipelines.entry import stage_main
 from pipelines.stages import main_of
 from tests.pipelines.demo import Outcome, captured
@@ -47,6 +48,13 @@ def test_a_refusal_is_one_message_and_its_code(tmp_path: Path) -> None:
     assert not list(tmp_path.rglob("run_results.json"))
     (path,) = tmp_path.glob("runs/validate/*/validate.log")
     assert "ERROR failures exit code 1, DataRefused: events: no rows. Export again" in path.read_text()
+
+
+def test_a_full_disk_is_said_once(tmp_path: Path) -> None:
+    with pytest.raises(OutputFailed) as full, output_errors(Path("/dev/full")):
+        Path("/dev/full").write_text("x")
+    done = _main(_raising(full.value), tmp_path)
+    assert (done.code, done.err.count("what was there before is untouched")) == (4, 1)
 
 
 def test_an_unexpected_error_is_said_to_be_a_defect_without_a_traceback(tmp_path: Path) -> None:

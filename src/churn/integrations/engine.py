@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import glob
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from churn.core.errors import ChurnError, OutOfMemory, OutputFailed, first_line
+from churn.core.errors import ChurnError, DataRefused, OutOfMemory, OutputFailed, first_line
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -57,6 +58,18 @@ def shortage(error: BaseException) -> ChurnError | None:
     if "No space left" in said:
         return OutputFailed(f"the disk is full ({said}); what was there before is untouched")
     return None
+
+
+def lost_file(error: BaseException) -> DataRefused | None:
+    """Return the refusal of a file that went away while the engine was at work on it, if that is what went wrong."""
+    found = re.search(r'No files found that match the pattern "([^"]+)"', str(error))
+    if found is None:
+        return None
+    return DataRefused(
+        f"{found[1]} was there at the start and is gone: another run, or somebody, removed it meanwhile",
+        code="lost_file",
+        remedy="Run it again; run 'churn validate' with the same overrides first where nobody else has",
+    )
 
 
 def quoted(value: object) -> str:

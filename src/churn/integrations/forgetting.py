@@ -14,6 +14,7 @@ from pathlib import Path
 
 import ibis.expr.types as ir
 import pandas as pd
+import pyarrow as pa
 
 from churn.core.errors import DataRefused
 from churn.core.settings import ChurnSettings
@@ -85,12 +86,18 @@ def forget(settings: ChurnSettings, customer_ids: Sequence[str]) -> int:
 
 
 def _refuse_unknown(settings: ChurnSettings, customer_ids: Sequence[str]) -> None:
-    """Refuse ids that neither the staged tables nor a list has; without staged tables nobody can tell."""
+    """Refuse ids that neither the staged tables nor a list has; where such a table is not whole, nobody can tell.
+
+    They all go in the end, also those that somebody who was stopped has half removed.
+    """
     lists, staged = source_folder(settings, "lists"), kept_layers(settings)
     if not staged:
         return
     people = settings.source.people
-    held = [pd.read_parquet(layer.path(people), columns=["customer_id"]) for layer in staged]
+    try:
+        held = [pd.read_parquet(layer.path(people), columns=["customer_id"]) for layer in staged]
+    except (pa.ArrowInvalid, OSError):
+        return
     held += [read_published(lists, day, "scores")[0] for day in published_dates(lists)]
     known = {customer_id for rows in held for customer_id in rows["customer_id"]}
     unknown = [customer_id for customer_id in customer_ids if customer_id not in known]

@@ -11,6 +11,7 @@ import logging
 import os
 import re
 import sqlite3
+import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -119,7 +120,8 @@ def store_errors(tracking: TrackingSettings) -> Iterator[None]:
         cause = error if address == tracking.uri else None  # a traceback would show the address in full
         said = hide_passwords(f"{type(error).__name__}: {(str(error).splitlines() or [''])[0][:SAID_LIMIT]}")
         if getattr(error, "errno", None) in UNWRITABLE or any(text in str(error) for text in UNWRITABLE_TEXTS):
-            raise OutputFailed(f"cannot write to MLflow at {address} ({said}); lists stand as they were") from cause
+            place = f"MLflow at {address}, or to {tempfile.gettempdir()} on the way there"
+            raise OutputFailed(f"cannot write to {place} ({said}); lists stand as they were") from cause
         raise DependencyDown(f"MLflow at {address} does not answer ({said}); {_remedy(address, said)}") from cause
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from churn.core.errors import ChurnError, DataRefused, OutputFailed, first_line
-from churn.integrations.engine import Engine, file_literal
+from churn.integrations.engine import Engine, file_literal, lost_file
 
 if TYPE_CHECKING:
     import ibis.expr.types as ir
@@ -37,6 +37,9 @@ def output_errors(place: Path) -> Iterator[None]:
     except ChurnError:
         raise
     except Exception as error:
+        lost = lost_file(error)
+        if lost is not None:  # read for what is written
+            raise lost from error
         if not isinstance(error, OSError) and not any(text in str(error) for text in ("IO Error", "No space left")):
             raise
         problem = error.strerror if isinstance(error, OSError) and error.strerror else first_line(error)

@@ -13,7 +13,7 @@ from churn.core.settings import ChurnSettings
 from churn.integrations import layers
 from churn.integrations.engines import open_engine
 from churn.integrations.layers import Layer, dataset_key, find_dataset, open_tables, read_staged, write_dataset
-from churn.integrations.store import CURRENT, MANIFEST, read_json
+from churn.integrations.store import CURRENT, MANIFEST, output_errors, read_json, write_table
 from tests.builders import COMPANY, ENGINE, Company, make_settings, text_table
 
 
@@ -28,6 +28,14 @@ class TestStaged:
         tables = open_tables(engine, layer)
         assert set(tables) == set(COMPANY)
         assert tables["customers"].count().to_pyarrow().as_py() == 3
+
+    def test_one_that_is_removed_while_it_is_read_is_named(self, company: Company, engine, tmp_path: Path):
+        tables = open_tables(engine, read_staged(company.settings))
+        read_staged(company.settings).path("events").unlink()
+        gone = r"events\.parquet was there at the start and is gone"
+        with pytest.raises(DataRefused, match=gone) as lost, output_errors(tmp_path):
+            write_table(engine, tables["events"], tmp_path / "out.parquet")
+        assert lost.value.code == "lost_file"
 
     def test_the_same_data_again_is_the_same_version(self, company: Company):
         before = read_staged(company.settings)
