@@ -32,7 +32,13 @@ if TYPE_CHECKING:
 SETUP_WAIT_SECONDS = 120
 SAID_LIMIT = 500
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR)
-UNWRITABLE_TEXTS = ("disk is full", "No space left", "readonly database", "unable to open database file")
+UNWRITABLE_TEXTS = (
+    "disk is full",
+    "disk I/O error",
+    "No space left",
+    "readonly database",
+    "unable to open database file",
+)
 ADDRESS = "MLFLOW_TRACKING_URI"
 LOCAL = "sqlite:"
 NOTE_TAG = "mlflow.note.content"  # what MLflow shows as the description
@@ -57,6 +63,7 @@ def connect(settings: ChurnSettings) -> tuple[MlflowClient, str]:
     tracking = settings.tracking
     logging.getLogger("alembic").setLevel(logging.WARNING)
     logging.getLogger("mlflow").setLevel(logging.WARNING)
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # tracebacks of what `store_errors` says
     logging.getLogger("mlflow.utils.environment").setLevel(logging.ERROR)  # an environment may well have no pip
     _point_at(tracking.uri)
     lock = settings.paths.models / ".mlflow-setup.lock"

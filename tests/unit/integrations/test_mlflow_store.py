@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import sqlite3
 import time
 from contextlib import closing
@@ -82,6 +83,20 @@ class TestConnection:
             other.execute("BEGIN EXCLUSIVE")
             with pytest.raises(DependencyDown, match="try again later"), store_errors(impatient.tracking):
                 create_engine(impatient.tracking.uri).connect().exec_driver_sql("DELETE FROM tags")
+
+    def test_files_that_may_not_grow_are_an_output_failure_without_mlflows_own_traceback(
+        self, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        settings = settings_at(tmp_path)
+        client, _ = connect(settings)
+        allowed, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4096, most))
+        try:
+            with pytest.raises(OutputFailed, match="disk I/O error"), store_errors(settings.tracking):
+                client.create_experiment("another")
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (allowed, most))
+        assert "Traceback" not in capfd.readouterr().err
 
     def test_a_deleted_experiment_says_how_to_bring_it_back(self, tmp_path: Path) -> None:
         settings = settings_at(tmp_path)
