@@ -43,7 +43,7 @@ class DateRange(StrictSettings):
 class WindowSettings(StrictSettings):
     """Which dates are asked about, what may be known, and where the outcome is read (all in days).
 
-    `embargo_days` that are not given are the least: lead and horizon.
+    `embargo_days` of None are the least: lead and horizon.
 
     Examples
     --------
@@ -63,8 +63,8 @@ class WindowSettings(StrictSettings):
 
     @field_validator("embargo_days", mode="before")
     @classmethod
-    def _least_embargo(cls, days: Any, info: ValidationInfo) -> Any:
-        return info.data.get("lead_days", 0) + info.data.get("horizon_days", 0) if days is None else days
+    def _least_embargo(cls, days: Any, others: ValidationInfo) -> Any:
+        return sum(others.data.get(name, 0) for name in ("lead_days", "horizon_days")) if days is None else days
 
     @model_validator(mode="after")
     def _embargo_covers_label(self) -> WindowSettings:

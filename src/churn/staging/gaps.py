@@ -47,8 +47,17 @@ def find_periodic(rows: ir.Table, time: str, kind: str) -> dict[str, int]:
 
 def find_idle(rows: ir.Table, value: str, kind: str) -> dict[str, float]:
     """Return the kinds of which many rows have the value 0, though not all, with their share."""
-    by_kind = rows.group_by(kind=rows[kind]).agg(idle=(rows[value] == 0).mean(), rows=rows.count()).drop_null()
-    shares = {r["kind"]: r["idle"] for r in by_kind.to_pyarrow().to_pylist() if r["rows"] >= USUAL_ROWS}
+    return _find_many(rows, kind, rows[value] == 0)
+
+
+def find_unvalued(rows: ir.Table, value: str, kind: str) -> dict[str, float]:
+    """Return the kinds of which many rows have no value, though not all, with their share."""
+    return _find_many(rows, kind, rows[value].isnull())
+
+
+def _find_many(rows: ir.Table, kind: str, is_so: ir.BooleanValue) -> dict[str, float]:
+    by_kind = rows.group_by(kind=rows[kind]).agg(share=is_so.mean(), rows=rows.count()).drop_null()
+    shares = {r["kind"]: r["share"] for r in by_kind.to_pyarrow().to_pylist() if r["rows"] >= USUAL_ROWS}
     return {name: share for name, share in sorted(shares.items()) if IDLE_SHARE <= share < 1}
 
 

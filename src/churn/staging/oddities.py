@@ -16,6 +16,7 @@ from churn.staging.gaps import (
     find_idle,
     find_periodic,
     find_silent_days,
+    find_unvalued,
     is_by_the_day,
 )
 from churn.staging.id_shapes import find_alike
@@ -45,12 +46,11 @@ def note_oddities(tables: Mapping[str, ir.Table], source: SourceSettings) -> lis
 
 
 def _odd_kinds(tables: Mapping[str, ir.Table]) -> list[str]:
-    """Return notes on the event types whose rows seem to sum up periods, or to say that nothing happened."""
+    """Return notes on the event types whose rows seem to sum up periods, say that nothing happened, or lack a value."""
     if "events" not in tables:
         return []
     events = tables["events"]
     periodic = find_periodic(events, "occurred_at", "event_type")
-    idle = find_idle(events, "value", "event_type") if "value" in events.columns else {}
     notes = []
     if periodic:
         found = ", ".join(f"'{name}' {days} days" for name, days in periodic.items())
@@ -58,12 +58,26 @@ def _odd_kinds(tables: Mapping[str, ir.Table]) -> list[str]:
             f"times of events lie far apart ({found}): a row that sums up a period belongs at the period's end "
             "(or give known_at), for stamped with its beginning it knows the future"
         )
-    if idle:
-        found = ", ".join(f"'{name}' {share:.0%}" for name, share in idle.items())
+    return notes + (_odd_values(events) if "value" in events.columns else [])
+
+
+def _odd_values(events: ir.Table) -> list[str]:
+    """Return notes on the event types of which many rows have the value 0, or none."""
+    notes = []
+    if idle := find_idle(events, "value", "event_type"):
         notes.append(
-            f"the value is 0 in many rows ({found}): they count as activity; leave them out if nothing happened"
+            f"the value is 0 in many rows ({_shares(idle)}): they count as activity; leave them out if nothing happened"
+        )
+    if unvalued := find_unvalued(events, "value", "event_type"):
+        notes.append(
+            f"there is no value in many rows ({_shares(unvalued)}), though in others: averages count them as 0; give "
+            "rows with a value (a rating) an event type of their own"
         )
     return notes
+
+
+def _shares(kinds: Mapping[str, float]) -> str:
+    return ", ".join(f"'{name}' {share:.0%}" for name, share in kinds.items())
 
 
 def _days_without_hours(tables: Mapping[str, ir.Table], source: SourceSettings) -> list[str]:

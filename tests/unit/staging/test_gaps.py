@@ -11,6 +11,7 @@ from churn.staging.gaps import (
     find_idle,
     find_periodic,
     find_silent_days,
+    find_unvalued,
     is_by_the_day,
 )
 
@@ -92,6 +93,14 @@ def test_kinds_of_which_many_rows_say_that_nothing_happened_are_found():
     never = table.mutate(kind=ibis.literal("never"), value=table.value * 0)
     busy = table.mutate(kind=ibis.literal("busy"), value=table.value + 1)
     assert find_idle(table.union(never).union(busy), "value", "kind") == {"half": 0.5}
+
+
+def test_kinds_of_which_many_rows_have_no_value_are_found():
+    table = events_on(("rated", 2, 1))
+    rated = table.mutate(value=table.value.nullif(0))
+    never = table.mutate(kind=ibis.literal("never"), value=ibis.null("float64"))
+    always = table.mutate(kind=ibis.literal("always"))
+    assert find_unvalued(rated.union(never).union(always), "value", "kind") == {"rated": 0.5}
 
 
 def times_at(*clock: tuple[int, int], rows: int = 30):

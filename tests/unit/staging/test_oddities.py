@@ -41,6 +41,15 @@ def test_what_happens_at_one_hour_utc_is_no_day_that_was_moved():
         assert "days without hours" not in "\n".join(note_oddities(tables, make_source(time_zone=zone)))
 
 
+def test_kinds_with_a_value_in_some_rows_alone_are_noted():
+    rated = events(9).mutate(
+        value=ibis.ifelse(ibis._.occurred_at < FIRST + timedelta(days=20), 5.0, ibis.null("float64"))
+    )
+    assert "no value in many rows ('use' 50%)" in "\n".join(
+        note_oddities({"customers": CUSTOMERS, "events": rated}, make_source(time_zone="UTC"))
+    )
+
+
 def test_ids_that_may_be_one_are_shown():
     assert "'A' and 'a '" in notes(0)
 
