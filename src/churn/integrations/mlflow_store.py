@@ -42,7 +42,7 @@ UNWRITABLE_TEXTS = (
 ADDRESS = "MLFLOW_TRACKING_URI"
 LOCAL = "sqlite:"
 NOTE_TAG = "mlflow.note.content"  # what MLflow shows as the description
-KIND_TAG = "mlflow.experimentKind"  # without it MLflow opens an experiment among the pages for language models
+KIND_TAG = "mlflow.experimentKind"  # what MLflow would otherwise guess from the first runs, or ask for
 ABOUT = (
     "Every stage that ran on `{name}`, one run each; its description is the line it ended with. Models: search for "
     "`tags.stage = 'train'`, show the columns `auc` and `average_precision`, and sort by one. Figures of the baselines "
