@@ -57,13 +57,6 @@ def test_a_full_disk_is_said_once(tmp_path: Path) -> None:
     assert (done.code, done.err.count("what was there before is untouched")) == (4, 1)
 
 
-def test_a_full_disk_is_said_once(tmp_path: Path) -> None:
-    with pytest.raises(OutputFailed) as full, output_errors(Path("/dev/full")):
-        Path("/dev/full").write_text("x")
-    done = _main(_raising(full.value), tmp_path)
-    assert (done.code, done.err.count("what was there before is untouched")) == (4, 1)
-
-
 def test_an_unexpected_error_is_said_to_be_a_defect_without_a_traceback(tmp_path: Path) -> None:
     done = _main(_raising(ZeroDivisionError("division by zero\nsecond line")), tmp_path)
     assert done.code == 1

@@ -144,7 +144,8 @@ class Blend(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         one, causes = self.scores(watching["eval_X"])
         left = np.asarray(watching["eval_y"]) > 0
         found = best_share(one, causes, left, np.ones(len(left)) if weight is None else np.asarray(weight))
-        return {"share_of_causes": found.share, "gain": found.gain, "gain_error": found.error}
+        of_causes = {f"causes__{name}": value for name, value in self.causes_.found_.items()}
+        return {"share_of_causes": found.share, "gain": found.gain, "gain_error": found.error, **of_causes}
 
     def makeup(self) -> str:
         """Return what the causes of the fitted model count for and why, in one sentence."""

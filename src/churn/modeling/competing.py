@@ -3,8 +3,8 @@
 Whoever leaves does so for whatever comes first, so the hazards of causes add. A single ensemble of trees has to learn
 that from interactions of everything with everything; here it is built in: the trees of a cause see what speaks of it
 and what all causes share (contract, stage, attributes), and nothing else. A contract that runs on keeps whoever would
-leave for whatever reason: what all share scales the hazards of all causes by will together, by trees that learn from
-every leaver (proportional hazards). Outcomes seldom say why somebody left. Each round shares every leaver out to the
+leave for whatever reason: so what all share may scale the hazards of all causes by will together, by trees that learn
+from every leaver (proportional hazards), where rows held back say that it helps. Outcomes seldom say why somebody left. Each round shares every leaver out to the
 causes by their hazards of the moment, and each cause takes a step towards its part (generalised
 expectation-maximisation by boosting). What a label does tell counts: who did not leave by will belongs to
 the failed payments alone, who did to all other causes, and whoever named one belongs mostly to that.
@@ -19,18 +19,17 @@ risks; Craiu and Duchesne 2004 (competing risks with unknown causes, by expectat
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 from churn.features.catalog import Catalog
 from churn.modeling.calibration import sigmoid
-from churn.modeling.hazard import EDGE, log_odds_of
+from churn.modeling.growing import LOOK_EVERY, Shares, Watch
+from churn.modeling.hazard import log_odds_of
 from churn.modeling.kinds import OF_INVOLUNTARY, SHARED, chances_by_kind
 
-LOOK_EVERY = 10  # rounds between looks at the watched rows
-LEAST_MARGIN, MOST_MARGIN = -20.0, 3.0  # of a cause's log-hazard
 NOT_OF_A_BOOSTER = ("n_estimators", "objective", "class_weight", "importance_type")
 
 
@@ -57,8 +56,8 @@ def group_by_cause(catalog: Catalog, outputs: int) -> dict[str, list[int]]:
 class CompetingCauses(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """Sum of hazards, one per cause, each of LightGBM's trees; a cause whose inputs never vary has none.
 
-    The log-hazard of a cause is what its own ensemble says, and if it is one by will and not alone, what the common one
-    says of what all share.
+    The log-hazard of a cause is what its own ensemble says, and with `scaling`, if it is one by will, what the common
+    one says of what all share.
 
     Parameters
     ----------
@@ -68,6 +67,9 @@ class CompetingCauses(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Inputs of each cause, see `group_by_cause`; None: one cause that may use all.
     monotone_constraints
         As LightGBM has them, one per input.
+    scaling
+        Whether what all share scales the causes by will together, where there are several. With rows to watch, a
+        finding instead: `found_`.
     """
 
     needs_kinds = True
@@ -78,10 +80,12 @@ class CompetingCauses(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         trees: Any,
         groups: Mapping[str, Sequence[int]] | None = None,
         monotone_constraints: Sequence[int] | None = None,
+        scaling: bool = False,
     ) -> None:
         self.trees = trees
         self.groups = groups
         self.monotone_constraints = monotone_constraints
+        self.scaling = scaling
 
     def fit(
         self, inputs: np.ndarray, kinds: np.ndarray, sample_weight: np.ndarray | None = None, **watching: Any
@@ -96,8 +100,6 @@ class CompetingCauses(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             As LightGBM's own `fit` takes it: `eval_X`, `eval_y` and `eval_sample_weight`, later rows whose log loss
             decides when growing stops, and `callbacks`, whose `stopping_rounds` says after how long.
         """
-        from lightgbm import Booster
-
         inputs = np.asarray(inputs, dtype=np.float32)
         kinds = np.asarray(kinds, dtype=int)
         weight = np.ones(len(kinds)) if sample_weight is None else np.asarray(sample_weight, dtype=float)
@@ -105,23 +107,39 @@ class CompetingCauses(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.classes_ = np.array([0, 1])
         binned = {cause: self._bin(inputs, [int(n) for n in columns]) for cause, columns in groups.items()}
         self.groups_ = {cause: columns for cause, (_, _, columns) in binned.items() if columns}
-        grown = [*self.groups_, *_common(self.groups_)]
-        self.columns_ = [self.groups_[name] for name in grown]
-        self.loadings_ = _loadings(list(self.groups_), len(grown))
         rate = float(np.average(kinds > 0, weights=weight))
         self.start_ = float(np.log(-np.log1p(-rate) / max(len(self.groups_), 1)))
-        growing = [Booster(*binned[name][:2]) for name in grown]
-        told = chances_by_kind(kinds, list(self.groups_))
-        shares = _Shares(told, weight, self.loadings_, self.start_)
-        watch = _Watch(self, **watching) if "eval_X" in watching else None
+        is_watched, may_scale = "eval_X" in watching, _may_scale(self.groups_)
+        ways = [False, True] if is_watched and may_scale else [may_scale and bool(self.scaling)]
+        grown = [self._grow(binned, kinds, weight, scaling, **watching) for scaling in ways]
+        best = min(range(len(ways)), key=lambda way: grown[way].loss)
+        self.columns_, self.loadings_, self.boosters_, self.best_iteration_, _ = grown[best]
+        if is_watched:
+            self.found_ = {"scaling": ways[best]}
+        return self
+
+    def _grow(
+        self,
+        binned: Mapping[str, tuple[Any, ...]],
+        kinds: np.ndarray,
+        weight: np.ndarray,
+        scaling: bool,
+        **watching: Any,
+    ) -> _Grown:
+        from lightgbm import Booster
+
+        names = [*self.groups_, *([SHARED[0]] if scaling else [])]
+        columns, loadings = [self.groups_[name] for name in names], _loadings(list(self.groups_), scaling)
+        growing = [Booster(*binned[name][:2]) for name in names]
+        shares = Shares(chances_by_kind(kinds, list(self.groups_)), weight, loadings, self.start_)
+        watch = Watch(columns, loadings, self.start_, **watching) if watching else None
         for number in range(1, self.trees.n_estimators + 1):
             for ensemble, booster in enumerate(growing):
                 booster.update(fobj=shares.objective(ensemble))
             if watch is not None and number % LOOK_EVERY == 0 and watch.is_enough(growing, number):
                 break
-        self.best_iteration_ = number if watch is None else watch.best
-        self.boosters_ = [_kept(booster, self.best_iteration_) for booster in growing]
-        return self
+        rounds, loss = (number, np.inf) if watch is None else (watch.best, watch.least)
+        return _Grown(columns, loadings, [_kept(booster, rounds) for booster in growing], rounds, loss)
 
     def _bin(self, inputs: np.ndarray, columns: list[int]) -> tuple[dict[str, Any], Any, list[int]]:
         """Return a cause's parameters, its inputs as LightGBM has them, and its columns: none if nothing splits."""
@@ -155,83 +173,29 @@ class CompetingCauses(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return np.column_stack([1 - leaves, leaves])
 
 
-def _common(causes: Collection[str]) -> list[str]:
-    """Return whose inputs the common ensemble sees: what all share, where it varies and causes by will are several."""
-    by_will = [cause for cause in causes if cause != OF_INVOLUNTARY]
-    return [SHARED[0]] if SHARED[0] in causes and len(by_will) > 1 else []
+class _Grown(NamedTuple):
+    """Ensembles: the inputs of each, what it adds to, its trees; the number of rounds, and the loss of watched rows."""
+
+    columns: list[list[int]]
+    loadings: np.ndarray
+    boosters: list[Any]
+    rounds: int
+    loss: float
 
 
-def _loadings(causes: Sequence[str], ensembles: int) -> np.ndarray:
+def _may_scale(causes: Collection[str]) -> bool:
+    """Return whether there is something that all share, and several causes by will for it to scale."""
+    return SHARED[0] in causes and len([cause for cause in causes if cause != OF_INVOLUNTARY]) > 1
+
+
+def _loadings(causes: Sequence[str], scaling: bool) -> np.ndarray:
     """Return which ensembles add to the log-hazard of which cause, 0 or 1, shape (causes, ensembles).
 
     Without any cause there is one hazard, and nothing adds to it.
     """
     own = np.eye(max(len(causes), 1), len(causes))
     by_will = np.array([[float(cause != OF_INVOLUNTARY)] for cause in causes])
-    return np.hstack([own, by_will]) if ensembles > len(causes) else own
-
-
-class _Shares:
-    """The hazards while they grow: what each ensemble is to learn next.
-
-    With hazards h of sum H, a row's loss is H if it stayed and -log((1 - exp(-H)) E / H) if it left, where E is the sum
-    of the hazards times the chances that a leaver of each cause is of this kind (all 1: -log(1 - exp(-H))). For the
-    curvature by the log of h stands h itself, as if the leaver's cause were known (a bound, as in EM).
-    """
-
-    def __init__(
-        self, told: Sequence[tuple[np.ndarray, np.ndarray]], weight: np.ndarray, loadings: np.ndarray, start: float
-    ) -> None:
-        self.told = told
-        self.weight = weight
-        self.loadings = loadings
-        self.grown = np.zeros((loadings.shape[1], len(weight)))
-        self.margins = np.full((len(loadings), len(weight)), start)
-        self.hazards = np.exp(self.margins)
-
-    def objective(self, ensemble: int) -> Any:
-        """Return LightGBM's custom objective of one ensemble."""
-        moved = np.flatnonzero(self.loadings[:, ensemble])
-
-        def slope_and_curvature(said: np.ndarray, _: Any) -> tuple[np.ndarray, np.ndarray]:
-            self.margins[moved] += said - self.grown[ensemble]
-            self.grown[ensemble] = said
-            self.hazards[moved] = np.exp(np.clip(self.margins[moved], LEAST_MARGIN, MOST_MARGIN))
-            pull = np.ones((len(moved), len(said)))
-            for rows, chances in self.told:
-                hazards = self.hazards[:, rows]
-                total = np.maximum(hazards.sum(axis=0), EDGE)
-                likely = np.maximum((hazards * chances[:, None]).sum(axis=0), EDGE)
-                pull[:, rows] = 1 / total - 1 / np.expm1(total) - chances[moved, None] / likely
-            own = self.weight * self.hazards[moved]
-            return (own * pull).sum(axis=0), own.sum(axis=0)
-
-        return slope_and_curvature
-
-
-class _Watch:
-    """Later rows whose log loss says when to stop."""
-
-    def __init__(self, model: CompetingCauses, **watching: Any) -> None:
-        rows, outcome = np.asarray(watching["eval_X"], dtype=np.float32), np.asarray(watching["eval_y"]) > 0
-        (weight,) = watching.get("eval_sample_weight") or [None]
-        self.parts = [rows[:, columns] for columns in model.columns_]
-        self.grown = np.zeros((len(self.parts), len(rows)))
-        self.loadings, self.start = model.loadings_, model.start_
-        self.left, self.weight = outcome, weight
-        self.patience = min(callback.stopping_rounds for callback in watching["callbacks"])
-        self.best, self.least = 0, np.inf
-
-    def is_enough(self, growing: Sequence[Any], number: int) -> bool:
-        """Return whether the log loss has not improved for as many rounds as patience allows."""
-        for ensemble, (booster, rows) in enumerate(zip(growing, self.parts, strict=True)):
-            since = {"start_iteration": number - LOOK_EVERY, "num_iteration": LOOK_EVERY}
-            self.grown[ensemble] += booster.predict(rows, raw_score=True, **since)
-        total = np.maximum(np.exp(self.start + self.loadings @ self.grown).sum(axis=0), EDGE)
-        loss = float(np.average(np.where(self.left, -np.log(-np.expm1(-total)), total), weights=self.weight))
-        if loss < self.least:
-            self.best, self.least = number, loss
-        return bool(number - self.best >= self.patience)
+    return np.hstack([own, by_will]) if scaling else own
 
 
 def _kept(booster: Any, rounds: int) -> Any:

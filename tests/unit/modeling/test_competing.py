@@ -164,18 +164,30 @@ def _with_contracts(rows: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.nd
 def test_what_all_share_scales_every_cause_by_will_alike() -> None:
     inputs, churned, _ = _with_contracts(20_000, seed=0)
     groups = {"pricing": [0], "poor_support": [1], "journey_stage": [2]}
-    model = CompetingCauses(_trees(60), groups).fit(inputs, churned)
+    model = CompetingCauses(_trees(60), groups, scaling=True).fit(inputs, churned)
     contracts = np.zeros((2, 3), dtype=np.float32)
     contracts[:, 2] = (-1, 1)
     held_back, let_go = model.margins(contracts)[:, :2]
     assert (let_go - held_back).tolist() == pytest.approx([3.0, 3.0], abs=0.5)
 
 
+@pytest.mark.parametrize("own", [[0], [0, 2]])
+def test_rows_that_are_watched_decide_whether_what_all_share_scales_all(own: list[int]) -> None:
+    inputs, churned, _ = _with_contracts(6_000, seed=0)
+    later, left, _ = _with_contracts(6_000, seed=1)
+    groups = {"pricing": own, "poor_support": [1, *own[1:]], "journey_stage": [2]}
+    model = CompetingCauses(_trees(300), groups)
+    model.fit(inputs, churned, eval_X=later, eval_y=left, callbacks=[early_stopping(30, verbose=False)])
+    sees_the_contract_by_itself = len(own) > 1
+    assert model.found_ == {"scaling": not sees_the_contract_by_itself}
+    assert len(model.boosters_) == len(model.groups_) + model.found_["scaling"]
+
+
 def test_what_holds_back_the_will_to_leave_does_not_hold_back_a_failed_payment() -> None:
     inputs, churned, _ = _with_contracts(3_000, seed=0)
     kinds = np.where(np.arange(len(churned)) % 2, BY_WILL, INVOLUNTARY) * churned
     groups = {"payment_failure": [1], "pricing": [0], "journey_stage": [2]}
-    model = CompetingCauses(_trees(40), groups).fit(inputs, kinds)
+    model = CompetingCauses(_trees(40), groups, scaling=True).fit(inputs, kinds)
     contracts = np.zeros((2, 3), dtype=np.float32)
     contracts[:, 2] = (-1, 1)
     unpaid, priced, _ = (model.margins(contracts)[1] - model.margins(contracts)[0]).tolist()
