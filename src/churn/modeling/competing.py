@@ -4,10 +4,10 @@ Whoever leaves does so for whatever comes first, so the hazards of causes add. A
 that from interactions of everything with everything; here it is built in: the trees of a cause see what speaks of it
 and what all causes share (contract, stage, attributes), and nothing else. A contract that runs on keeps whoever would
 leave for whatever reason: so what all share may scale the hazards of all causes by will together, by trees that learn
-from every leaver (proportional hazards), where rows held back say that it helps. Outcomes seldom say why somebody left. Each round shares every leaver out to the
-causes by their hazards of the moment, and each cause takes a step towards its part (generalised
-expectation-maximisation by boosting). What a label does tell counts: who did not leave by will belongs to
-the failed payments alone, who did to all other causes, and whoever named one belongs mostly to that.
+from every leaver (proportional hazards), where rows held back say that it helps. Outcomes seldom say why somebody left.
+Each round shares every leaver out to the causes by their hazards of the moment, and each cause takes a step towards its
+part (generalised expectation-maximisation by boosting). What a label does tell counts: who did not leave by will
+belongs to the failed payments alone, who did to all other causes, and whoever named one belongs mostly to that.
 
 References
 ----------
