@@ -61,7 +61,7 @@ class TestFeatures:
         done = own_demo.run("score", "--as-of", "latest", "~source.tables.tickets")
         assert done.code == 1
         assert "the features built now are not the model's" in done.err
-        assert "A table or attribute went: restore it, or train again" in done.err
+        assert "A table or attribute came or went: restore it, or train again" in done.err
         assert _failure(own_demo, "score") == "feature_mismatch"
 
     def test_of_an_attribute_that_came_are_a_mismatch(self, own_demo: Demo) -> None:

@@ -88,21 +88,23 @@ def _flat_rows_to_score(flat: ir.Table, settings: ChurnSettings) -> tuple[ir.Tab
 
 
 def require_same_features(built: Catalog, trained: Catalog) -> None:
-    """Refuse to score with features that are not the model's; of others it may take any part, as the recency rule does.
+    """Refuse to score with features that are not the model's.
 
     Raises
     ------
     DataRefused
-        Naming what is missing.
+        Naming what is missing and what is new.
     """
     kinds = {feature.name: feature.kind for feature in built.features}
-    missing = [feature.name for feature in trained.features if kinds.get(feature.name) != feature.kind]
-    if not missing:
+    expected = {feature.name: feature.kind for feature in trained.features}
+    if kinds == expected:
         return
+    missing = [name for name, kind in expected.items() if kinds.get(name) != kind]
+    new = [name for name in kinds if name not in expected]
     raise DataRefused(
         f"the features built now are not the model's: {len(missing)} missing or of another kind "
-        f"({', '.join(missing[:5])})",
+        f"({', '.join(missing[:5]) or 'none'}), {len(new)} new ({', '.join(new[:5]) or 'none'})",
         code="feature_mismatch",
-        remedy="A table or attribute went: restore it, or train again (where the gate then keeps the champion: "
+        remedy="A table or attribute came or went: restore it, or train again (where the gate then keeps the champion: "
         "churn promote VERSION --force --why TEXT)",
     )
