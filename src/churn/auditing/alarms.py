@@ -18,6 +18,7 @@ from churn.core.settings import ChurnSettings
 from churn.features.catalog import Catalog
 from churn.features.profile import attribute_columns
 from churn.integrations.frames import to_frame
+from churn.modeling.certainty import NOTED_ODDS_RATIO
 from churn.modeling.experiment import build_folds
 from churn.modeling.fit import Candidate
 from churn.modeling.foresight import (
@@ -64,7 +65,8 @@ def raise_alarms(
     suspects = find_knowing(rows, eventual, normal.catalog, settings)
     suspects += _overwritten(tables, rebuilds, settings, first, eventual)
     shift, note = _shift(labels, rows, normal.catalog, settings, candidate)
-    return Alarms(once_each(suspects), shift, (note,) if note else ())
+    notes = (*([note] if note else []), *note_nearly_certain(eventual, normal.catalog, suspects, settings))
+    return Alarms(once_each(suspects), shift, notes)
 
 
 def find_knowing(
@@ -91,6 +93,24 @@ def find_knowing(
             *find_certain_suspects(labelled, catalog, knows, surest),
         )
     ]
+
+
+def note_nearly_certain(
+    eventual: pd.DataFrame, catalog: Catalog, suspects: Iterable[Suspect], settings: ChurnSettings
+) -> list[str]:
+    """Return a note for every other feature with a value whose customers nearly all leave where many leave anyway.
+
+    Both may be so: a mark written because they left, and honest short terms. So nobody is accused.
+    """
+    if settings.label.kind == "inactivity":
+        return []
+    accused = {suspect.feature for suspect in suspects}
+    surest, least = settings.max_certainty, NOTED_ODDS_RATIO
+    near = find_certain_suspects(eventual, catalog, EVENTUALLY, surest, least)
+    return [
+        f"worth a look: {suspect}; many of the others leave too, so it may be honest (short terms), or written because "
+        "they left" for suspect in near if suspect.feature not in accused
+    ]  # fmt: skip
 
 
 class _Labels:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from churn.auditing.alarms import Alarms, find_knowing, once_each
+from churn.auditing.alarms import Alarms, find_knowing, note_nearly_certain, once_each
 from churn.auditing.findings import Findings
 from churn.auditing.label_probes import probe_label
 from churn.auditing.source_cuts import cut_source
@@ -44,8 +44,10 @@ def audit_ready_table(engine: Engine, staged: Layer, settings: ChurnSettings) ->
     labelled = rows[rows["churned"].notna()]
     labelled = labelled.assign(churned=labelled["churned"].astype(int))
     later = labelled[labelled["as_of_date"] < dates[-1]]
-    suspects = find_knowing(labelled, _eventual(labelled), catalog, settings)
+    eventual = _eventual(labelled)
+    suspects = find_knowing(labelled, eventual, catalog, settings)
     suspects += find_knowing(later, later.head(0), catalog, settings)
+    notes += note_nearly_certain(eventual, catalog, suspects, settings)
     return Findings.of(found, Alarms(once_each(suspects)), notes, settings.audit)
 
 

@@ -20,6 +20,7 @@ from churn.snapshots.sampling import WEIGHT
 CONFIDENCE = 2.576
 # Of leaving in the group to leaving outside; where nearly everybody leaves, a group of leavers is nothing special.
 LEAST_ODDS_RATIO = 30.0
+NOTED_ODDS_RATIO = 5.0  # worth a look: where half of all leave, a mark on leavers comes to no more than 10 to 30
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,9 @@ class CertainGroup:
     share: float
 
 
-def find_certain_groups(rows: pd.DataFrame, catalog: Catalog, limit: float) -> list[CertainGroup]:
+def find_certain_groups(
+    rows: pd.DataFrame, catalog: Catalog, limit: float, least_odds_ratio: float = LEAST_ODDS_RATIO
+) -> list[CertainGroup]:
     """Return for each feature the group that leaves most surely, where that is above a limit; the largest first.
 
     Groups are the rows without a value, those of one category, and those of a number from some value up or down. The
@@ -53,7 +56,7 @@ def find_certain_groups(rows: pd.DataFrame, catalog: Catalog, limit: float) -> l
         if feature.kind != "text"
         and (groups := list(_groups_of(rows[feature.name], target, feature, thinned, most_stayed)))
     ]
-    certain = [g for g in surest if g.share > limit and _odds_ratio(g, target, thinned) > LEAST_ODDS_RATIO]
+    certain = [g for g in surest if g.share > limit and _odds_ratio(g, target, thinned) > least_odds_ratio]
     return sorted(certain, key=lambda group: -group.left)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from churn.features.catalog import Catalog
-from churn.modeling.certainty import find_certain_groups
+from churn.modeling.certainty import LEAST_ODDS_RATIO, find_certain_groups
 from churn.modeling.encoding import signed_log1p
 from churn.modeling.fit import TARGET
 from churn.modeling.leaks import even_part, single_feature_aucs
@@ -50,12 +50,16 @@ def find_outcome_suspects(rows: pd.DataFrame, catalog: Catalog, knows: str, limi
     return [Suspect(name, knows, auc, limit) for name, auc in ranked if auc > limit]
 
 
-def find_certain_suspects(rows: pd.DataFrame, catalog: Catalog, knows: str, limit: float) -> list[Suspect]:
+def find_certain_suspects(
+    rows: pd.DataFrame, catalog: Catalog, knows: str, limit: float, least_odds_ratio: float = LEAST_ODDS_RATIO
+) -> list[Suspect]:
     """Return the features that know an outcome of some rows for certain, the largest group first.
 
     The measure is the share of the group that leaves at least.
     """
-    groups = find_certain_groups(even_part(rows), catalog, limit) if rows[TARGET].nunique() == 2 else []
+    if rows[TARGET].nunique() < 2:
+        return []
+    groups = find_certain_groups(even_part(rows), catalog, limit, least_odds_ratio)
     return [
         Suspect(g.feature, f"{knows} of some: {g.left:,} of {g.rows:,} with {g.values} left", g.share, limit)
         for g in groups
